@@ -1,0 +1,5 @@
+//! Flagship: disaster recovery for multi-region Istio meshes.
+
+pub mod clock;
+pub mod instant;
+pub mod mesh;

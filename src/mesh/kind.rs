@@ -1,0 +1,157 @@
+//! The kinds that Flagship watches or writes: the one table of their groups, versions and plurals.
+
+use std::fmt;
+
+/// A watched or written kind. A new one is a variant here and a row in [`Kind::row`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `v1` Namespace.
+    Namespace,
+    /// `v1` Node.
+    Node,
+    /// `v1` Service.
+    Service,
+    /// `apps/v1` Deployment.
+    Deployment,
+    /// `v1` ConfigMap, in the sync namespace only.
+    ConfigMap,
+    /// `admiral.io/v1alpha1` Dependency, in the control cluster.
+    Dependency,
+    /// `networking.istio.io` ServiceEntry, in the sync namespace.
+    ServiceEntry,
+    /// `networking.istio.io` DestinationRule, in the sync namespace.
+    DestinationRule,
+}
+
+/// In which clusters a kind is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatchScope {
+    /// The control cluster only.
+    Control,
+    /// Every cluster of the mesh.
+    EachCluster,
+    /// Both.
+    Everywhere,
+}
+
+/// In which namespaces of a cluster a kind is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamespaceScope {
+    /// The kind has no namespace.
+    ClusterScoped,
+    /// All namespaces.
+    All,
+    /// The sync namespace (`--sync-namespace`).
+    Sync,
+    /// The Dependency namespace (`--dependency-namespace`).
+    Dependency,
+}
+
+/// One row of the table.
+struct Row {
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    watch: WatchScope,
+    namespaces: NamespaceScope,
+}
+
+impl Kind {
+    /// Every kind, in the order in which they are watched.
+    pub const ALL: [Self; 8] = [
+        Self::Namespace,
+        Self::Node,
+        Self::Service,
+        Self::Deployment,
+        Self::ConfigMap,
+        Self::Dependency,
+        Self::ServiceEntry,
+        Self::DestinationRule,
+    ];
+
+    /// The kind that `api_version` and `kind` of a manifest name, in any served version; `None` if Flagship
+    /// has no use for it.
+    pub fn of(api_version: &str, kind: &str) -> Option<Self> {
+        let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+        Self::ALL.into_iter().find(|k| k.row().group == group && k.row().kind == kind)
+    }
+
+    /// API group; empty for the core group.
+    pub fn group(self) -> &'static str {
+        self.row().group
+    }
+
+    /// The version that Flagship reads and writes.
+    pub fn version(self) -> &'static str {
+        self.row().version
+    }
+
+    /// `group/version`, as in a manifest's `apiVersion`.
+    pub fn api_version(self) -> String {
+        match self.group() {
+            "" => self.version().to_owned(),
+            group => format!("{group}/{}", self.version()),
+        }
+    }
+
+    /// The name as in a manifest's `kind`.
+    pub fn name(self) -> &'static str {
+        self.row().kind
+    }
+
+    /// Plural, as in URLs.
+    pub fn plural(self) -> &'static str {
+        self.row().plural
+    }
+
+    /// In which clusters it is watched.
+    pub fn watch_scope(self) -> WatchScope {
+        self.row().watch
+    }
+
+    /// In which namespaces it is watched.
+    pub fn namespace_scope(self) -> NamespaceScope {
+        self.row().namespaces
+    }
+
+    const fn row(self) -> Row {
+        use NamespaceScope::{All, ClusterScoped, Dependency, Sync};
+        use WatchScope::{Control, EachCluster, Everywhere};
+        // networking.istio.io: v1beta1 is served by every Istio since 1.5, v1 only since 1.22.
+        match self {
+            Self::Namespace => row("", "v1", "Namespace", "namespaces", EachCluster, ClusterScoped),
+            Self::Node => row("", "v1", "Node", "nodes", EachCluster, ClusterScoped),
+            Self::Service => row("", "v1", "Service", "services", EachCluster, All),
+            Self::Deployment => row("apps", "v1", "Deployment", "deployments", EachCluster, All),
+            Self::ConfigMap => row("", "v1", "ConfigMap", "configmaps", Everywhere, Sync),
+            Self::Dependency => {
+                row("admiral.io", "v1alpha1", "Dependency", "dependencies", Control, Dependency)
+            }
+            Self::ServiceEntry => {
+                row("networking.istio.io", "v1beta1", "ServiceEntry", "serviceentries", EachCluster, Sync)
+            }
+            Self::DestinationRule => {
+                row("networking.istio.io", "v1beta1", "DestinationRule", "destinationrules", EachCluster, Sync)
+            }
+        }
+    }
+}
+
+const fn row(
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    watch: WatchScope,
+    namespaces: NamespaceScope,
+) -> Row {
+    Row { group, version, kind, plural, watch, namespaces }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
