@@ -1,5 +1,7 @@
 //! Flagship: disaster recovery for multi-region Istio meshes.
 
+pub mod checker;
 pub mod clock;
+pub mod cluster;
 pub mod instant;
 pub mod mesh;
