@@ -4,4 +4,6 @@ pub mod checker;
 pub mod clock;
 pub mod cluster;
 pub mod instant;
+pub mod lease;
 pub mod mesh;
+pub mod store;
