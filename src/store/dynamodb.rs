@@ -55,6 +55,11 @@ impl DynamoDbStore {
         Self { client, options }
     }
 
+    /// A store that uses a client made elsewhere. Its retries must be off and its calls bounded in time.
+    pub fn with_client(client: Client, options: DynamoDbOptions) -> Self {
+        Self { client, options }
+    }
+
     /// The client, for the set-up of tables.
     pub(super) fn client(&self) -> &Client {
         &self.client
