@@ -2,4 +2,5 @@
 
 pub mod clock;
 pub mod instant;
+pub mod manifest;
 pub mod mesh;
