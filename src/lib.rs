@@ -1,6 +1,8 @@
 //! Flagship: disaster recovery for multi-region Istio meshes.
 
+pub mod checker;
 pub mod clock;
+pub mod cluster;
 pub mod instant;
 pub mod manifest;
 pub mod mesh;

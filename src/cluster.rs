@@ -1,0 +1,3 @@
+//! The clusters of the mesh: found, watched, and changed through the gate alone.
+
+pub mod query;
