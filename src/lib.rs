@@ -3,6 +3,8 @@
 pub mod checker;
 pub mod clock;
 pub mod cluster;
+pub mod desired;
+pub mod index;
 pub mod instant;
 pub mod manifest;
 pub mod mesh;
