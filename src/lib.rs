@@ -8,3 +8,5 @@ pub mod index;
 pub mod instant;
 pub mod manifest;
 pub mod mesh;
+pub mod plan;
+pub mod render;
