@@ -3,7 +3,10 @@
 pub mod checker;
 pub mod clock;
 pub mod cluster;
+pub mod desired;
+pub mod index;
 pub mod instant;
-pub mod lease;
+pub mod manifest;
 pub mod mesh;
-pub mod store;
+pub mod plan;
+pub mod render;

@@ -1,10 +1,18 @@
-//! Values that every part of the mesh pipeline shares: clusters, kinds, keys, changes.
+//! Values that every part of the mesh pipeline shares: clusters, kinds, keys, changes, conditions, settings.
 //!
 //! Invariant: nothing here does I/O or knows of time. Objects travel as JSON, so that fields which Flagship
 //! does not know survive.
 
+pub mod change;
+pub mod condition;
 pub mod key;
 pub mod kind;
+pub mod marks;
+pub mod name;
+pub mod options;
 
+pub use change::{Change, Op};
+pub use condition::{Condition, Reason};
 pub use key::{ClusterId, ObjectKey, Origin};
 pub use kind::{Kind, NamespaceScope, WatchScope};
+pub use options::{MeshOptions, MeshSettings, OptionError};

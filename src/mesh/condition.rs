@@ -1,0 +1,69 @@
+//! What keeps an object from being what its owner expects, so that a person sees why.
+
+use std::fmt;
+
+use super::ClusterId;
+
+/// One finding. Conditions are ordered by cluster, subject and reason, so that a list of them is stable.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Condition {
+    /// The cluster that it concerns; `None` for the mesh or the control cluster.
+    pub cluster: Option<ClusterId>,
+    /// What it concerns, such as `Deployment sample/greeting`.
+    pub subject: String,
+    /// Which rule.
+    pub reason: Reason,
+    /// One sentence: what happened, to what, and what to do.
+    pub message: String,
+}
+
+impl Condition {
+    /// A condition from its parts.
+    pub fn new(
+        cluster: Option<&ClusterId>,
+        subject: impl Into<String>,
+        reason: Reason,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { cluster: cluster.cloned(), subject: subject.into(), reason, message: message.into() }
+    }
+}
+
+/// The rule that a [`Condition`] reports. Displayed in CamelCase, as Kubernetes does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Reason {
+    /// No Service selects the workload (reconcile-spec 2.4 S1).
+    NoMatchingService,
+    /// Services select it, none has the port that the mesh uses (reconcile-spec 2.5 P2).
+    NoMeshPort,
+    /// No Node of the cluster says in which region it is (reconcile-spec 2.6).
+    NoRegion,
+    /// The cluster's gateway has no address that other clusters could use (reconcile-spec 3.2.4).
+    NoGatewayAddress,
+    /// Another workload of the cluster has the same identity and env (case w25).
+    DuplicateIdentity,
+    /// Another workload spells the identity or env with other upper and lower case.
+    IdentityCaseConflict,
+    /// Clusters disagree on the protocol of one host (case w37).
+    ProtocolConflict,
+    /// Two identities lead to one host.
+    HostConflict,
+    /// A name that Kubernetes or Istio would refuse.
+    InvalidName,
+    /// An object of the name that we need belongs to somebody else (case w27).
+    ForeignObject,
+    /// No free address in the prefix.
+    AddressSpaceFull,
+    /// Clusters disagree on a host's address, or two hosts have one.
+    AddressConflict,
+    /// A watched object could not be read; its previous version stays in force.
+    InvalidObject,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The derived name is the CamelCase name, by construction.
+        fmt::Debug::fmt(self, f)
+    }
+}

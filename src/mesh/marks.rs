@@ -1,0 +1,30 @@
+//! The annotations and labels by which objects of the mesh are known.
+
+use serde_json::Value;
+
+/// Admiral's mark of ownership; both sides leave objects without it alone (reconcile-spec 3.2.10).
+pub const CREATED_BY: &str = "app.kubernetes.io/created-by";
+/// The value of [`CREATED_BY`].
+pub const CREATED_BY_US: &str = "admiral";
+/// Takes a workload, Service or namespace out of the mesh when `"true"` (reconcile-spec 2.3 N7).
+pub const IGNORE: &str = "admiral.io/ignore";
+/// Keeps upper and lower case in the host when exactly `"true"` (reconcile-spec 2.3 N3).
+pub const CASE_SENSITIVE: &str = "admiral.io/cname-case-sensitive";
+/// The inbound ports of a workload (reconcile-spec 2.5 P1).
+pub const INBOUND_PORTS: &str = "traffic.sidecar.istio.io/includeInboundPorts";
+/// The epoch of the last write; stamped by the gate, ignored by the plan.
+pub const EPOCH: &str = "flagship.io/epoch";
+/// Marks objects that only Flagship knows.
+pub const MANAGED: &str = "flagship.io/managed";
+/// Annotations besides the identity key that Admiral sets on ServiceEntries (reconcile-spec 3.2.1).
+pub const POLICY_ANNOTATIONS: [&str; 2] = ["associated-gtp", "dns-prefix"];
+/// The gateway port of the mesh (reconcile-spec 3.2.4).
+pub const GATEWAY_PORT: u16 = 15443;
+/// The ConfigMap of addresses that were set free a short while ago.
+pub const RELEASED_ADDRESSES: &str = "flagship-released-addresses";
+
+/// Whether `object` carries Admiral's mark of ownership.
+pub fn is_owned(object: &Value) -> bool {
+    object.pointer("/metadata/annotations").and_then(|a| a.get(CREATED_BY)).and_then(Value::as_str)
+        == Some(CREATED_BY_US)
+}
