@@ -4,5 +4,7 @@ pub mod checker;
 pub mod clock;
 pub mod cluster;
 pub mod instant;
+pub mod lease;
 pub mod manifest;
 pub mod mesh;
+pub mod store;
