@@ -3,10 +3,8 @@
 pub mod checker;
 pub mod clock;
 pub mod cluster;
-pub mod desired;
-pub mod index;
 pub mod instant;
+pub mod lease;
 pub mod manifest;
 pub mod mesh;
-pub mod plan;
-pub mod render;
+pub mod store;
