@@ -5,3 +5,4 @@ pub mod clock;
 pub mod cluster;
 pub mod instant;
 pub mod mesh;
+pub mod metrics;
