@@ -3,6 +3,7 @@
 pub mod checker;
 pub mod clock;
 pub mod cluster;
+pub mod http;
 pub mod instant;
 pub mod mesh;
 pub mod metrics;

@@ -126,9 +126,7 @@ impl Kind {
             Self::Service => row("", "v1", "Service", "services", EachCluster, All),
             Self::Deployment => row("apps", "v1", "Deployment", "deployments", EachCluster, All),
             Self::ConfigMap => row("", "v1", "ConfigMap", "configmaps", Everywhere, Sync),
-            Self::Dependency => {
-                row("admiral.io", "v1alpha1", "Dependency", "dependencies", Control, Dependency)
-            }
+            Self::Dependency => row("admiral.io", "v1alpha1", "Dependency", "dependencies", Control, Dependency),
             Self::ServiceEntry => {
                 row("networking.istio.io", "v1beta1", "ServiceEntry", "serviceentries", EachCluster, Sync)
             }
