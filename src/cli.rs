@@ -127,7 +127,7 @@ fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
 }
 
 /// Prints to standard output; a reader that went away (`| head`) is no error.
-fn print(text: &str) -> anyhow::Result<()> {
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("could not write to standard output"),
