@@ -1,12 +1,15 @@
 //! Making the lease item, once: released, epoch 0 (rule 3).
 
-use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
 
-use super::dynamodb::DynamoDbStore;
+use super::dynamodb::{DynamoDbStore, brief};
 use super::{CheckError, LeaseStore};
-use crate::lease::record::{EPOCH, INSTANCE_ID, LEASE_DURATION_MS, LEASE_NAME, LEASE_OWNER, NOTES, UPDATED_TIME, VERSION};
+use crate::lease::record::{
+    EPOCH, INSTANCE_ID, LEASE_DURATION_MS, LEASE_NAME, LEASE_OWNER, NOTES, UPDATED_TIME, VERSION,
+};
 
 /// What [`lease_item`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +65,7 @@ pub async fn lease_item(store: &DynamoDbStore) -> Result<Created, InitError> {
             Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(Created::Existed),
             _ => Err(InitError::Request {
                 what: format!("creating the lease item in {}", store.describe()),
-                message: DisplayErrorContext(&error).to_string(),
+                message: brief(&error),
             }),
         },
     }
@@ -87,8 +90,10 @@ pub async fn lease_table(store: &DynamoDbStore) -> Result<Created, InitError> {
         .billing_mode(BillingMode::PayPerRequest);
     match request.send().await {
         Ok(_) => wait_until_active(store).await.map(|()| Created::Yes),
-        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => Ok(Created::Existed),
-        Err(error) => Err(failed(DisplayErrorContext(&error).to_string())),
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => {
+            Ok(Created::Existed)
+        }
+        Err(error) => Err(failed(brief(&error))),
     }
 }
 
