@@ -75,6 +75,7 @@ pub async fn run(settings: DemoSettings) -> Result<bool, DemoError> {
     let held = match played {
         Ok(()) => report.all_held(),
         Err(DemoError::Stopped) => false,
+        Err(DemoError::Interrupted) if !settings.keep => return Err(DemoError::Interrupted),
         Err(error) => {
             stage.keep_files();
             report.say(&format!("the logs are in {}", stage.logs().display()));

@@ -1,5 +1,7 @@
 //! The HTTP API as its clients see it: load balancers, Admiral's users, people.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests too")]
+
 #[path = "http/support.rs"]
 mod support;
 
