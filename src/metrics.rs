@@ -47,7 +47,8 @@ impl Metrics {
         self.families.permit_remaining.set(remaining);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
-        Ok(text)
+        // The encoder writes `inf`, which OpenMetrics does not know.
+        Ok(text.replace("_permit_remaining_seconds inf\n", "_permit_remaining_seconds +Inf\n"))
     }
 
     /// A request to the lease store ended: `ok`, `conflict`, `timeout`, `error`, ...
