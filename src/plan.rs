@@ -246,7 +246,11 @@ impl Planner {
             }
             (None, Some(observed)) if self.is_orphan(key, &observed) => {
                 let (uid, resource_version) = compare::version(&observed);
-                Op::Delete { uid, resource_version, requires: self.required_before(cluster, key) }
+                Op::Delete {
+                    uid,
+                    resource_version,
+                    requires: self.required_before(cluster, observed::host(&observed).unwrap_or_default()),
+                }
             }
             (None, _) => return None,
         };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Planner;
+use crate::desired::names;
 use crate::desired::released::{self, Release};
 use crate::index::observed;
 use crate::instant::WallTime;
@@ -35,11 +36,12 @@ impl Planner {
         }
     }
 
-    /// The map that must be written before the ServiceEntry of `key` may be deleted, if its write is pending.
-    pub(super) fn required_before(&self, cluster: &ClusterId, key: &ObjectKey) -> Option<ObjectKey> {
+    /// The map that must be written before an object of `host` may be deleted, if its write is pending. The
+    /// DestinationRule waits too, so that it does not go before its ServiceEntry.
+    pub(super) fn required_before(&self, cluster: &ClusterId, host: &str) -> Option<ObjectKey> {
         let map = released::key(&self.options);
         let is_pending = self.changes.get(cluster).is_some_and(|changes| changes.contains_key(&map));
-        (key.kind == Kind::ServiceEntry && is_pending && !self.book.is_wanted(&key.name)).then_some(map)
+        (is_pending && !self.book.is_wanted(&names::entry(host))).then_some(map)
     }
 
     fn release_map(&mut self, cluster: &ClusterId, now: WallTime) -> Option<serde_json::Value> {
