@@ -105,6 +105,11 @@ impl AddressBook {
         self.released.get(cluster)
     }
 
+    /// The clusters that remember having released the address of `name`.
+    pub fn clusters_that_released(&self, name: &str) -> impl Iterator<Item = &ClusterId> {
+        self.released.iter().filter(move |(_, entries)| entries.contains_key(name)).map(|(cluster, _)| cluster)
+    }
+
     /// Forgets a cluster.
     pub fn forget_cluster(&mut self, cluster: &ClusterId) {
         self.is_stale = true;

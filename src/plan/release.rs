@@ -14,13 +14,14 @@ use crate::mesh::{ClusterId, Kind, ObjectKey};
 pub type FirstSeen = BTreeMap<(ClusterId, String), u64>;
 
 impl Planner {
-    /// Recomputes the maps of the clusters in which something in `keys` lies, and adds the maps to `keys`.
+    /// Recomputes the maps that what lies in `keys` may have changed, and adds them to `keys`.
     pub(super) fn plan_releases(&mut self, keys: &mut BTreeSet<(ClusterId, ObjectKey)>, now: WallTime) {
-        let clusters: BTreeSet<ClusterId> = keys
-            .iter()
-            .filter(|(_, key)| key.kind != Kind::DestinationRule)
-            .map(|(cluster, _)| cluster.clone())
-            .collect();
+        let mut clusters = BTreeSet::new();
+        for (cluster, key) in keys.iter().filter(|(_, key)| key.kind != Kind::DestinationRule) {
+            clusters.insert(cluster.clone());
+            // A host may have come back elsewhere than where it was released.
+            clusters.extend(self.book.clusters_that_released(&key.name).cloned());
+        }
         let key = released::key(&self.options);
         for cluster in clusters {
             let map = self.release_map(&cluster, now);

@@ -7,6 +7,8 @@ mod releases;
 mod world;
 
 use super::*;
+use crate::desired::released;
+use crate::mesh::{Op, Reason, marks};
 use serde_json::json;
 use world::*;
 
