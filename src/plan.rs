@@ -41,7 +41,7 @@ pub struct Planner {
     desired: BTreeMap<ClusterId, BTreeMap<ObjectKey, Value>>,
     changes: BTreeMap<ClusterId, BTreeMap<ObjectKey, Change>>,
     foreign: BTreeSet<(ClusterId, ObjectKey)>,
-    releasing: release::FirstSeen,
+    releasing: release::Releasing,
     /// Admiral's own record of addresses, if it cannot be read.
     unreadable_record: Option<Condition>,
     recomputed: usize,
@@ -62,7 +62,7 @@ impl Planner {
             desired: BTreeMap::new(),
             changes: BTreeMap::new(),
             foreign: BTreeSet::new(),
-            releasing: release::FirstSeen::new(),
+            releasing: release::Releasing::new(),
             unreadable_record: None,
             recomputed: 0,
         }
@@ -74,6 +74,16 @@ impl Planner {
     /// When the object cannot be read; it is then also among [`Self::conditions`].
     pub fn apply(&mut self, origin: &Origin, object: &Value) -> Result<(), DecodeError> {
         let touched = self.index.apply(origin, object)?;
+        self.absorb(origin, touched);
+        Ok(())
+    }
+
+    /// As [`Self::apply`], for an object that is known to be of `kind`; see [`Index::apply_as`].
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_as(&mut self, origin: &Origin, kind: Kind, object: &Value) -> Result<(), DecodeError> {
+        let touched = self.index.apply_as(origin, kind, object)?;
         self.absorb(origin, touched);
         Ok(())
     }
@@ -127,7 +137,7 @@ impl Planner {
             dirty.identities.extend(self.index.identities().chain(self.resolved.keys()).cloned());
             dirty.keys.extend(self.every_key());
         }
-        let mut stale = self.resolve(&dirty.identities);
+        let mut stale = self.resolve(&dirty.identities, &mut dirty.keys);
         // Without the control cluster's record an address might be given twice.
         if self.index.control().synced {
             for name in self.book.settle(now) {
@@ -139,8 +149,13 @@ impl Planner {
         self.compare_keys(dirty.keys)
     }
 
-    /// The identities that must be generated anew, after those of `identities` were resolved anew.
-    fn resolve(&mut self, identities: &BTreeSet<String>) -> BTreeSet<String> {
+    /// The identities that must be generated anew, after those of `identities` were resolved anew. Adds to `keys`
+    /// the ServiceEntries of hosts that nobody wants any more, or that somebody wants again.
+    fn resolve(
+        &mut self,
+        identities: &BTreeSet<String>,
+        keys: &mut BTreeSet<(ClusterId, ObjectKey)>,
+    ) -> BTreeSet<String> {
         let mut stale = identities.clone();
         for identity in identities {
             self.recomputed += 1;
@@ -161,6 +176,8 @@ impl Planner {
                     claimants.remove(identity)
                 };
                 self.book.want(name, !claimants.is_empty());
+                let key = ObjectKey::new(Kind::ServiceEntry, &self.options.sync_namespace, name);
+                keys.extend(self.book.clusters_with(name).map(|cluster| (cluster.clone(), key.clone())));
                 if claimants.is_empty() {
                     self.claimants.remove(name);
                 }

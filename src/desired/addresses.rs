@@ -66,6 +66,11 @@ impl AddressBook {
         self.observed.contains_key(name)
     }
 
+    /// The clusters that have the ServiceEntry with an address.
+    pub fn clusters_with(&self, name: &str) -> impl Iterator<Item = &ClusterId> {
+        self.observed.get(name).into_iter().flat_map(BTreeMap::keys)
+    }
+
     /// Notes the address of a ServiceEntry in a cluster; `None` if it has none or is gone.
     pub fn observe(&mut self, cluster: &ClusterId, name: &str, address: Option<IpAddr>, is_ours: bool) {
         let ours = address.filter(|_| is_ours);
