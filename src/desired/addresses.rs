@@ -245,14 +245,17 @@ impl Ledger {
 
 /// The address that most clusters have, of several the lowest; and whether it is the only one.
 fn majority(by_cluster: &BTreeMap<ClusterId, IpAddr>) -> (IpAddr, bool) {
+    let first = by_cluster.values().next().copied().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+    if by_cluster.values().all(|address| *address == first) {
+        return (first, true);
+    }
     let mut counts = BTreeMap::<IpAddr, usize>::new();
     for address in by_cluster.values() {
         *counts.entry(*address).or_default() += 1;
     }
-    let is_unanimous = counts.len() <= 1;
     // max_by_key keeps the last of equals, hence the reversal.
     let most = counts.into_iter().rev().max_by_key(|(_, count)| *count);
-    (most.map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |(address, _)| address), is_unanimous)
+    (most.map_or(first, |(address, _)| address), false)
 }
 
 /// FNV-1a, 32 bits: small, stable, and good enough to spread names over slots.
