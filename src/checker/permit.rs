@@ -4,33 +4,12 @@
 //! permit's deadline with the time it is given; no task has to run for the right to end.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::instant::Instant;
-
-/// Proof that the lease was held: good for writes that end before `deadline`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Permit {
-    /// The fencing token of the lease. Zero means that no lease is involved (the `noop` checker).
-    pub epoch: u64,
-    /// The instant from which the permit is void.
-    pub deadline: Instant,
-}
-
-impl Permit {
-    /// A permit that never ends, for a checker without a lease.
-    pub const fn unlimited() -> Self {
-        Self { epoch: 0, deadline: Instant::from_origin(Duration::MAX) }
-    }
-
-    /// Whether something that starts at `now` and may take `span` ends before the deadline.
-    pub fn covers(&self, now: Instant, span: Duration) -> bool {
-        now + span <= self.deadline && now < self.deadline
-    }
-}
+pub use crate::lease::Permit;
 
 /// `Active` may write; `Passive` (`readonly` in flags, routes and metrics) may not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -107,6 +86,8 @@ impl ModeReader {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn at(seconds: u64) -> Instant {
@@ -123,14 +104,5 @@ mod tests {
         drop(writer);
         assert_eq!(reader.permit(at(5)).map(|p| p.epoch), Some(3));
         assert_eq!(reader.permit(at(11)), None);
-    }
-
-    #[test]
-    fn a_permit_covers_only_what_ends_before_its_deadline() {
-        let permit = Permit { epoch: 1, deadline: at(10) };
-        assert!(permit.covers(at(7), Duration::from_secs(3)));
-        assert!(!permit.covers(at(7), Duration::from_millis(3001)));
-        assert!(!permit.covers(at(10), Duration::ZERO));
-        assert!(Permit::unlimited().covers(at(u64::MAX / 2), Duration::from_secs(3600)));
     }
 }

@@ -52,7 +52,7 @@ func main() {
 func (v *verdict) report() int {
 	fmt.Printf("%d objects, %d refused\n", v.objects, v.refused)
 	if v.skipped > 0 {
-		fmt.Printf("%d documents skipped: not of %s\n", v.skipped, group)
+		fmt.Printf("other documents skipped: %d\n", v.skipped)
 	}
 	switch {
 	case v.objects == 0:

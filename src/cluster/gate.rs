@@ -1,0 +1,153 @@
+//! The gate: the only way to change a cluster.
+//!
+//! Invariant (S1, S2): a write leaves only while the mode has the epoch of the permit under which it was
+//! planned, for at least as long as the write may take. When the mode is lost, writes in flight are dropped.
+//! Authority is asked for where it is used: here, in the transport ([`super::lock`]), before a rename.
+
+mod outcome;
+mod pass;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+
+pub use outcome::{GateError, Written};
+pub use pass::{Closed, Pass};
+
+use super::segment;
+use super::target::{ReadError, Target};
+use super::watch::object::prune;
+use crate::checker::Drain;
+use crate::checker::permit::{ModeReader, Permit};
+use crate::clock::SharedClock;
+use crate::mesh::marks::EPOCH;
+use crate::mesh::{Change, ObjectKey, Op};
+
+/// How long a write may take, unless set otherwise.
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Lets writes through while this instance is active. One for all clusters.
+pub struct Gate {
+    mode: ModeReader,
+    clock: SharedClock,
+    request_timeout: Duration,
+    in_flight: watch::Sender<usize>,
+    counts: Mutex<Counts>,
+}
+
+/// Writes since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Those that took effect, by verb (`create`, `update`, `delete`).
+    pub written: BTreeMap<&'static str, u64>,
+    /// The others, by [`GateError::reason`].
+    pub failed: BTreeMap<&'static str, u64>,
+}
+
+impl Gate {
+    /// A gate that follows `mode`. No write takes longer than `request_timeout`.
+    pub fn new(mode: ModeReader, clock: SharedClock, request_timeout: Duration) -> Self {
+        let in_flight = watch::Sender::new(0);
+        Self { mode, clock, request_timeout, in_flight, counts: Mutex::default() }
+    }
+
+    /// Carries out `change`, planned under `permit`, in `target`, and says what became of it. Of the permit
+    /// only the epoch counts: the time comes from the mode, which renewals extend.
+    ///
+    /// # Errors
+    /// See [`GateError`]. After `Unknown` and `Cancelled` the caller re-reads the object before it acts.
+    pub async fn apply(&self, permit: &Permit, target: &Target, change: &Change) -> Result<Written, GateError> {
+        let outcome = self.attempt(permit, target, change).await;
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = match &outcome {
+            Ok(_) => counts.written.entry(change.op.verb()),
+            Err(error) => counts.failed.entry(error.reason()),
+        };
+        *count.or_default() += 1;
+        outcome
+    }
+
+    /// Reads one object as it is now; `None` if there is none. Needs no permit.
+    ///
+    /// # Errors
+    /// When the cluster does not say.
+    pub async fn reread(&self, target: &Target, key: &ObjectKey) -> Result<Option<Value>, ReadError> {
+        segment::check_key(key).map_err(|message| ReadError::Invalid { message })?;
+        let mut object = target.get(key, self.request_timeout).await?;
+        if let Some(object) = &mut object {
+            prune(key.kind, object);
+        }
+        Ok(object)
+    }
+
+    /// Waits until no write is in flight. Bounded: a write ends with its time-out or with the mode. Whoever
+    /// drains closes the mode first, or new writes keep it waiting.
+    pub async fn drain(&self) {
+        let mut in_flight = self.in_flight.subscribe();
+        // The sender is ours and outlives the wait.
+        let _ = in_flight.wait_for(|count| *count == 0).await;
+    }
+
+    /// Writes in flight now.
+    pub fn in_flight(&self) -> usize {
+        *self.in_flight.borrow()
+    }
+
+    /// Writes since the start.
+    pub fn counts(&self) -> Counts {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn attempt(&self, permit: &Permit, target: &Target, change: &Change) -> Result<Written, GateError> {
+        let change = stamped(change, permit.epoch)?;
+        let pass =
+            Pass::new(permit.epoch, self.request_timeout, self.mode.clone(), self.clock.clone(), &self.in_flight);
+        pass.check()?;
+        let mut outcome = tokio::select! {
+            // The loss first: after a pause both may be ready, and then nothing more may be sent.
+            biased;
+            () = pass.lost() => Err(GateError::Cancelled),
+            outcome = target.write(&pass, &change) => outcome,
+        };
+        if let Ok(Written::Applied(object)) = &mut outcome {
+            prune(change.key.kind, object);
+        }
+        outcome
+    }
+}
+
+impl Drain for Gate {
+    fn drain(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Self::drain(self))
+    }
+}
+
+/// The change with the epoch on its object, after a check that the object is the one that the key names.
+fn stamped(change: &Change, epoch: u64) -> Result<Change, GateError> {
+    let invalid = |message| GateError::Invalid { message };
+    segment::check_key(&change.key).map_err(invalid)?;
+    let mut change = change.clone();
+    if let Op::Create { object } | Op::Update { object, .. } = &mut change.op {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let named = (text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
+        if named != (change.key.kind.name(), change.key.namespace.as_str(), change.key.name.as_str()) {
+            return Err(invalid(format!("the change of {} carries the object {named:?}", change.key)));
+        }
+        let annotations = object
+            .get_mut("metadata")
+            .and_then(Value::as_object_mut)
+            .map(|metadata| metadata.entry("annotations").or_insert_with(|| Value::Object(Map::new())));
+        match annotations {
+            Some(Value::Object(annotations)) => {
+                annotations.insert(EPOCH.to_owned(), Value::String(epoch.to_string()));
+            }
+            Some(annotations @ Value::Null) => *annotations = serde_json::json!({ EPOCH: epoch.to_string() }),
+            _ => return Err(invalid(format!("{}: metadata.annotations is not a mapping", change.key))),
+        }
+    }
+    Ok(change)
+}

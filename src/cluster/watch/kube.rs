@@ -1,0 +1,144 @@
+//! One kind of one API server.
+
+use kube::Api;
+use kube::core::{ApiResource, DynamicObject};
+use kube::runtime::watcher;
+use serde_json::Value;
+
+use super::follow::{Listener, Step, follow};
+use super::object::{key_of, prune};
+use crate::cluster::backoff::Backoff;
+use crate::cluster::event::{ClusterEvent, EventSender};
+use crate::cluster::target::KubeTarget;
+use crate::mesh::{Kind, Origin};
+
+/// Watches `kind`, in `namespace` if there is one, until the receiver of the events is gone.
+pub(super) async fn watch(
+    origin: Origin,
+    kind: Kind,
+    target: KubeTarget,
+    namespace: Option<String>,
+    events: EventSender,
+) {
+    let resource = ApiResource {
+        group: kind.group().to_owned(),
+        version: kind.version().to_owned(),
+        api_version: kind.api_version(),
+        kind: kind.name().to_owned(),
+        plural: kind.plural().to_owned(),
+    };
+    let api: Api<DynamicObject> = match &namespace {
+        Some(namespace) => Api::namespaced_with(target.client(), namespace, &resource),
+        None => Api::all_with(target.client(), &resource),
+    };
+    let backoff = Backoff::new(&(origin.to_string(), kind.name()));
+    let streaming = target.streams_lists().await;
+    let mut listener = KindListener { origin, kind, events, listed: false, failure: None };
+    follow(api, None, streaming, backoff, &mut listener).await;
+}
+
+/// Turns steps into events, and says of failures only what is new.
+struct KindListener {
+    origin: Origin,
+    kind: Kind,
+    events: EventSender,
+    listed: bool,
+    failure: Option<String>,
+}
+
+impl Listener<DynamicObject> for KindListener {
+    async fn step(&mut self, step: Step<DynamicObject>) -> bool {
+        let origin = self.origin.clone();
+        match step {
+            Step::Listed(objects) => {
+                self.listed = true;
+                let objects = objects.into_iter().filter_map(|object| self.value(object)).collect();
+                self.send(ClusterEvent::Listed { origin, kind: self.kind, objects }).await && self.recovered().await
+            }
+            Step::Applied(object) => match self.value(object) {
+                Some(object) => self.send(ClusterEvent::Applied { origin, object }).await,
+                None => true,
+            },
+            Step::Deleted(object) => match self.value(object) {
+                Some(object) => self.send(ClusterEvent::Deleted { origin, key: key_of(self.kind, &object) }).await,
+                None => true,
+            },
+            Step::Failed(error) => self.failed(&error).await,
+        }
+    }
+}
+
+impl KindListener {
+    fn value(&self, object: DynamicObject) -> Option<Value> {
+        // Cannot fail: it came from JSON. An object that did would be missing, not wrong.
+        let mut value = serde_json::to_value(object).ok()?;
+        // Items of a list do not repeat them.
+        value["apiVersion"] = Value::String(self.kind.api_version());
+        value["kind"] = Value::String(self.kind.name().to_owned());
+        prune(self.kind, &mut value);
+        Some(value)
+    }
+
+    async fn failed(&mut self, error: &watcher::Error) -> bool {
+        let missing = is_missing_kind(self.kind, error);
+        // What was listed before stays: a server that forgets a kind is more likely to be ill than to mean it.
+        if missing && !self.listed {
+            self.listed = true;
+            let empty = ClusterEvent::Listed { origin: self.origin.clone(), kind: self.kind, objects: Vec::new() };
+            if !self.send(empty).await {
+                return false;
+            }
+        }
+        let message = explain(self.kind, error, missing);
+        if self.failure.as_ref() == Some(&message) {
+            return true;
+        }
+        self.failure = Some(message.clone());
+        let (origin, kind) = (self.origin.clone(), Some(self.kind));
+        self.send(ClusterEvent::WatchFailed { origin, kind, error: message }).await
+    }
+
+    async fn recovered(&mut self) -> bool {
+        if self.failure.take().is_none() {
+            return true;
+        }
+        let (origin, kind) = (self.origin.clone(), Some(self.kind));
+        self.send(ClusterEvent::WatchRecovered { origin, kind }).await
+    }
+
+    async fn send(&self, event: ClusterEvent) -> bool {
+        self.events.send(event).await.is_ok()
+    }
+}
+
+/// Whether the server has no such kind. Only kinds that come by a CRD can be missing; a 404 for the others is
+/// the answer of something that is no API server.
+fn is_missing_kind(kind: Kind, error: &watcher::Error) -> bool {
+    kind.group().contains('.') && status_of(error) == Some(404)
+}
+
+fn explain(kind: Kind, error: &watcher::Error, missing: bool) -> String {
+    let plural =
+        if kind.group().is_empty() { kind.plural().to_owned() } else { format!("{}.{}", kind.plural(), kind.group()) };
+    if missing {
+        let product = if kind.group().ends_with("istio.io") { "Istio (its base chart)" } else { "Admiral" };
+        return format!("{plural} are not installed in this cluster; install the CRDs of {product}, it is tried again");
+    }
+    let text = super::follow::describe(error);
+    match status_of(error) {
+        Some(401) => format!("{plural}: the credentials are refused; renew the kubeconfig ({text})"),
+        Some(403) => format!("{plural}: not allowed; grant list and watch on {plural} ({text})"),
+        _ => format!("{plural}: {text}; it is tried again"),
+    }
+}
+
+fn status_of(error: &watcher::Error) -> Option<u16> {
+    use watcher::Error::{InitialListFailed, WatchFailed, WatchStartFailed};
+    match error {
+        InitialListFailed(kube::Error::Api(status))
+        | WatchStartFailed(kube::Error::Api(status))
+        | WatchFailed(kube::Error::Api(status)) => Some(status.code),
+        watcher::Error::WatchError(status) => Some(status.code),
+        _ => None,
+    }
+}
