@@ -27,10 +27,7 @@ fn ms(millis: u64) -> Duration {
 }
 
 fn at(millis: u64) -> Now {
-    Now {
-        boot: Instant::from_origin(ms(1_000_000 + millis)),
-        wall: WallTime::from_unix_ms(WALL_S * 1000 + millis),
-    }
+    Now { boot: Instant::from_origin(ms(1_000_000 + millis)), wall: WallTime::from_unix_ms(WALL_S * 1000 + millis) }
 }
 
 fn config() -> LeaseConfig {

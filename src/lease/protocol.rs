@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::config::LeaseConfig;
 use super::message::{Notice, Request, RequestKind, Step, Write};
+use super::permit::Permit;
 use super::record::{EPOCH_LIMIT, Item, LeaseRecord};
 use super::sent::{SentLog, SentWrite};
 use super::sighting::{Free, Judge, Sighting};
 use super::writes::Author;
-use super::permit::Permit;
 use crate::instant::{Instant, WallTime};
 
 /// Who this instance is.

@@ -222,7 +222,9 @@ fn shown(attribute: &Attribute) -> String {
 }
 
 fn wrong(name: &str, value: &str, expected: &str) -> String {
-    format!("attribute `{name}` is {value}, expected {expected}; delete the attribute `{VERSION}` or the item to start anew")
+    format!(
+        "attribute `{name}` is {value}, expected {expected}; delete the attribute `{VERSION}` or the item to start anew"
+    )
 }
 
 #[cfg(test)]

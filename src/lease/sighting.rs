@@ -61,7 +61,9 @@ impl Sighting {
             None => after(judge.longest),
             Some(Item::Foreign { owner }) if owner == SKIP_LEASE => Free::Never,
             Some(Item::Foreign { .. }) => after(judge.longest.max(judge.config.timings().foreign_threshold)),
-            Some(Item::Unreadable { lease_duration, .. }) => after(lease_duration.unwrap_or_default().max(judge.longest)),
+            Some(Item::Unreadable { lease_duration, .. }) => {
+                after(lease_duration.unwrap_or_default().max(judge.longest))
+            }
             Some(Item::Native(record)) => {
                 let addressed = record.switchover_to.as_deref();
                 let to_me = addressed.is_some_and(|to| to == judge.owner || to == judge.instance_id);
@@ -91,7 +93,9 @@ impl Sighting {
         match &self.item {
             None => "there was no lease item for a whole lease duration".to_owned(),
             Some(Item::Foreign { owner }) => format!("the item of the foreign owner {owner:?} was not renewed in time"),
-            Some(Item::Unreadable { .. }) => "an unreadable item stayed unchanged for a whole lease duration".to_owned(),
+            Some(Item::Unreadable { .. }) => {
+                "an unreadable item stayed unchanged for a whole lease duration".to_owned()
+            }
             Some(Item::Native(record)) if record.is_released() => "it was released".to_owned(),
             Some(Item::Native(record)) => format!("{:?} did not renew epoch {} in time", record.owner, record.epoch),
         }

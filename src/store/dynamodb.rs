@@ -166,7 +166,9 @@ fn judge_table(table: &str, description: &TableDescription, allow_eventual: bool
         replicas.join(", ")
     );
     if allow_eventual {
-        tracing::error!("{problem}; running on it because of --allow-eventual-table: AT MOST ONE WRITER IS NOT PROMISED");
+        tracing::error!(
+            "{problem}; running on it because of --allow-eventual-table: AT MOST ONE WRITER IS NOT PROMISED"
+        );
         return Ok(());
     }
     Err(CheckError::Refused(format!(
@@ -225,7 +227,10 @@ async fn with_role(shared: SdkConfig, role: &str) -> SdkConfig {
         .configure(&shared)
         .build()
         .await;
-    shared.into_builder().credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(provider)).build()
+    shared
+        .into_builder()
+        .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(provider))
+        .build()
 }
 
 fn https_client() -> aws_sdk_dynamodb::config::SharedHttpClient {

@@ -2,11 +2,15 @@
 
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
 
 use super::dynamodb::DynamoDbStore;
 use super::{CheckError, LeaseStore};
-use crate::lease::record::{EPOCH, INSTANCE_ID, LEASE_DURATION_MS, LEASE_NAME, LEASE_OWNER, NOTES, UPDATED_TIME, VERSION};
+use crate::lease::record::{
+    EPOCH, INSTANCE_ID, LEASE_DURATION_MS, LEASE_NAME, LEASE_OWNER, NOTES, UPDATED_TIME, VERSION,
+};
 
 /// What [`lease_item`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +91,9 @@ pub async fn lease_table(store: &DynamoDbStore) -> Result<Created, InitError> {
         .billing_mode(BillingMode::PayPerRequest);
     match request.send().await {
         Ok(_) => wait_until_active(store).await.map(|()| Created::Yes),
-        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => Ok(Created::Existed),
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => {
+            Ok(Created::Existed)
+        }
         Err(error) => Err(failed(DisplayErrorContext(&error).to_string())),
     }
 }

@@ -32,9 +32,7 @@ fn update(item: &mut RawItem, write: &Write) {
 }
 
 fn holds(item: Option<&RawItem>, expect: &Expect) -> bool {
-    let is = |name: &str, value: &str| {
-        item.and_then(|item| item.get(name)) == Some(&Attribute::S(value.to_owned()))
-    };
+    let is = |name: &str, value: &str| item.and_then(|item| item.get(name)) == Some(&Attribute::S(value.to_owned()));
     match expect {
         Expect::Absent => item.is_none(),
         Expect::Version { version, instance_id } => {

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use flagship::lease::record::{EPOCH, INSTANCE_ID, LEASE_DURATION_MS, LEASE_NAME, LEASE_OWNER, NOTES, REGION, UPDATED_TIME, VERSION};
+use flagship::lease::record::{
+    EPOCH, INSTANCE_ID, LEASE_DURATION_MS, LEASE_NAME, LEASE_OWNER, NOTES, REGION, UPDATED_TIME, VERSION,
+};
 use flagship::lease::{Attribute, Expect, Item, Outcome, Purpose, RawItem, RequestKind, Write};
 use flagship::store::LeaseStore;
 use futures::future::{BoxFuture, join_all};

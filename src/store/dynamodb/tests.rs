@@ -7,9 +7,8 @@ use super::*;
 fn table(keys: &[(&str, KeyType)], replicas: &[&str], strong: Option<MultiRegionConsistency>) -> TableDescription {
     let mut builder = TableDescription::builder().set_multi_region_consistency(strong);
     for (name, kind) in keys {
-        builder = builder.key_schema(
-            KeySchemaElement::builder().attribute_name(*name).key_type(kind.clone()).build().unwrap(),
-        );
+        builder = builder
+            .key_schema(KeySchemaElement::builder().attribute_name(*name).key_type(kind.clone()).build().unwrap());
     }
     for region in replicas {
         builder = builder.replicas(ReplicaDescription::builder().region_name(*region).build());
