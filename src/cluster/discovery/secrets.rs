@@ -115,7 +115,13 @@ fn keys_of(secret: &Value) -> Keys {
         let message = "the value under stringData is not a string; quote it or write it as a block";
         (key.clone(), value.as_str().map(|s| Bytes::from(s.as_bytes())).ok_or_else(|| message.to_owned()))
     });
-    encoded.chain(plain).collect()
+    // As the API server checks them, so that a cluster is called the same in a folder.
+    let sound = |key: &str| key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    let checked = |(key, bytes): (String, Result<Bytes, String>)| match sound(&key) {
+        true => (key, bytes),
+        false => (key, Err("the key is no cluster name; use letters, digits, '-', '_' and '.'".to_owned())),
+    };
+    encoded.chain(plain).map(checked).collect()
 }
 
 struct SecretListener {
