@@ -13,6 +13,7 @@ pub mod gate;
 pub mod kubeconfig;
 pub mod lock;
 pub mod query;
+pub mod reconcile;
 mod segment;
 pub mod source;
 pub mod target;

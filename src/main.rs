@@ -1,1 +1,7 @@
-fn main() {}
+//! The `flagship` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    flagship::cli::main()
+}

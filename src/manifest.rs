@@ -110,6 +110,8 @@ fn options() -> serde_saphyr::Options {
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 200_000 },
         // Kubernetes reads YAML as JSON: two equal keys are a mistake there too.
         duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::Error,
+        // As YAML 1.2 has it: `n`, `on` and `yes` are words, and a Node may be called n.
+        strict_booleans: true,
         with_snippet: false,
     }
 }
@@ -197,12 +199,12 @@ mod tests {
     #[test]
     fn json_and_odd_scalars_are_read() {
         assert_eq!(values(r#"{"apiVersion":"v1","kind":"A","x":"a\/b"}"#)[0]["x"], json!("a/b"));
-        let text =
-            "{apiVersion: v1, kind: A, metadata: {creationTimestamp: null}, when: 2024-01-01T00:00:00Z, v: '1.0'}";
+        let text = "{apiVersion: v1, kind: A, metadata: {creationTimestamp: null}, when: 2024-01-01T00:00:00Z, v: '1.0', n: [n, on, true]}";
         let value = &values(text)[0];
         assert_eq!(value["metadata"]["creationTimestamp"], Value::Null);
         assert_eq!(value["when"], json!("2024-01-01T00:00:00Z"));
         assert_eq!(value["v"], json!("1.0"));
+        assert_eq!(value["n"], json!(["n", "on", true]));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
@@ -20,6 +21,7 @@ pub use pass::{Closed, Pass};
 use super::segment;
 use super::target::{ReadError, Target};
 use super::watch::object::prune;
+use crate::checker::Drain;
 use crate::checker::permit::{ModeReader, Permit};
 use crate::clock::SharedClock;
 use crate::mesh::marks::EPOCH;
@@ -115,6 +117,12 @@ impl Gate {
             prune(change.key.kind, object);
         }
         outcome
+    }
+}
+
+impl Drain for Gate {
+    fn drain(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Self::drain(self))
     }
 }
 

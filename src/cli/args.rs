@@ -1,0 +1,12 @@
+//! Parts of the command line that several commands share. Every flag also reads `FLAGSHIP_<NAME>`, and takes
+//! Admiral's name where Admiral has it.
+
+mod clusters;
+mod lease;
+mod log;
+mod mesh;
+
+pub use clusters::ClusterArgs;
+pub use lease::{LeaseArgs, TableArgs, hostname};
+pub use log::LogArgs;
+pub use mesh::MeshArgs;

@@ -1,0 +1,303 @@
+//! The reconciler: one task that owns the mesh, folds what the watches tell, plans, and has the gate write.
+//!
+//! Invariants: it never waits for a cluster or the lease (writes run beside it, each with a bound on its time);
+//! a passive does all of it but the write; whatever a write's outcome, the next plan is made from an
+//! observation, not from a belief.
+
+mod answer;
+pub mod queue;
+pub mod sync;
+mod write;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::event::ClusterEvent;
+use super::gate::Gate;
+use super::query::Query;
+use super::target::Target;
+use super::watch::kinds;
+use crate::checker::permit::ModeReader;
+use crate::clock::SharedClock;
+use crate::instant::Instant;
+use crate::lease::Eligibility;
+use crate::mesh::{ClusterId, Condition, Kind, ObjectKey, Origin, marks};
+use crate::metrics::Metrics;
+use crate::plan::Planner;
+use queue::Queue;
+use sync::Sync;
+use write::Finished;
+
+/// Events folded before the plan is brought up to date.
+const BATCH: usize = 512;
+
+/// How often conditions and counts are told, if something changed.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// Findings of one kind that are logged one by one; the rest is counted.
+const MOST_LOGGED: usize = 20;
+
+/// What the reconciler is connected to.
+pub struct Wiring {
+    /// What the watches tell.
+    pub events: mpsc::Receiver<ClusterEvent>,
+    /// What people ask.
+    pub queries: mpsc::Receiver<Query>,
+    /// The only way to change a cluster.
+    pub gate: Arc<Gate>,
+    /// Whether this instance may write.
+    pub mode: ModeReader,
+    /// The time.
+    pub clock: SharedClock,
+    /// Tells the checker whether this instance sees the clusters.
+    pub eligibility: watch::Sender<Eligibility>,
+    /// Tells the health check the same.
+    pub synced: Arc<AtomicBool>,
+    /// Tells the checker the highest epoch seen on an object.
+    pub epoch_floor: Arc<AtomicU64>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Ends the reconciler.
+    pub shutdown: CancellationToken,
+}
+
+/// One cluster that can be written.
+struct Member {
+    target: Arc<Target>,
+    queue: Queue,
+}
+
+/// The mesh and everything that is under way.
+pub struct Reconciler {
+    wiring: Wiring,
+    planner: Planner,
+    members: BTreeMap<ClusterId, Member>,
+    sync: Sync,
+    writes: JoinSet<Finished>,
+    watch_errors: BTreeMap<(Origin, Option<Kind>), String>,
+    refused: BTreeMap<String, String>,
+    reported: Vec<Condition>,
+    report_at: Option<Instant>,
+    written_since_report: BTreeMap<&'static str, u64>,
+}
+
+impl Reconciler {
+    /// A reconciler that knows nothing yet.
+    pub fn new(planner: Planner, wiring: Wiring) -> Self {
+        let sync = Sync::new(wiring.clock.now(), kinds(&Origin::Control));
+        Self {
+            wiring,
+            planner,
+            members: BTreeMap::new(),
+            sync,
+            writes: JoinSet::new(),
+            watch_errors: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            reported: Vec::new(),
+            report_at: None,
+            written_since_report: BTreeMap::new(),
+        }
+    }
+
+    /// Runs until shutdown, or until nothing can tell it anything any more.
+    pub async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            self.plan();
+            self.dispatch();
+            self.report();
+            let pause = self.wake_at().map(|at| at.saturating_since(self.wiring.clock.now()));
+            tokio::select! {
+                () = self.wiring.shutdown.cancelled() => return,
+                received = self.wiring.events.recv_many(&mut batch, BATCH) => {
+                    if received == 0 {
+                        tracing::error!("every watch has ended; the reconciler ends too");
+                        return;
+                    }
+                    for event in batch.drain(..) {
+                        self.fold(event);
+                    }
+                }
+                Some(finished) = self.writes.join_next() => self.finish(finished),
+                Some(query) = self.wiring.queries.recv() => self.answer(query),
+                () = self.wiring.mode.changed() => {}
+                () = sleep(pause), if pause.is_some() => {}
+            }
+        }
+    }
+
+    fn fold(&mut self, event: ClusterEvent) {
+        match event {
+            ClusterEvent::Added { cluster, target } => {
+                tracing::info!(%cluster, "cluster joined: {} {}", target.kind(), target.location());
+                self.sync.add(&cluster, kinds(&Origin::Cluster(cluster.clone())));
+                self.planner.add_cluster(&cluster);
+                self.members.insert(cluster, Member { target, queue: Queue::default() });
+            }
+            ClusterEvent::Replaced { cluster, target } => {
+                tracing::info!(%cluster, "credentials or address changed: {}", target.location());
+                if let Some(member) = self.members.get_mut(&cluster) {
+                    member.target = target;
+                }
+            }
+            ClusterEvent::Removed { cluster } => {
+                tracing::info!(%cluster, "cluster left; its objects stay, its endpoints leave the others");
+                self.sync.remove(&cluster);
+                self.planner.remove_cluster(&cluster);
+                self.members.remove(&cluster);
+                self.watch_errors.retain(|(origin, _), _| *origin != Origin::Cluster(cluster.clone()));
+                self.wiring.metrics.forget_cluster(cluster.as_str());
+            }
+            ClusterEvent::Listed { origin, kind, objects } => {
+                objects.iter().for_each(|object| self.note_epoch(object));
+                // What could not be read is among the conditions.
+                let _ = self.planner.replace(&origin, kind, None, &objects);
+                if self.sync.listed(&origin, kind) {
+                    tracing::info!("{origin}: every watch has delivered its first list");
+                    self.planner.set_synced(&origin, true);
+                }
+            }
+            ClusterEvent::Applied { origin, object } => {
+                self.note_epoch(&object);
+                let _ = self.planner.apply(&origin, &object);
+            }
+            ClusterEvent::Deleted { origin, key } => self.planner.delete(&origin, &key),
+            ClusterEvent::WatchFailed { origin, kind, error } => {
+                tracing::warn!("{origin}: watching {} fails: {error}", what(kind));
+                self.wiring.metrics.watch_failed(&origin.to_string());
+                self.watch_errors.insert((origin, kind), error);
+            }
+            ClusterEvent::WatchRecovered { origin, kind } => {
+                tracing::info!("{origin}: watching {} works again", what(kind));
+                self.watch_errors.remove(&(origin, kind));
+            }
+            ClusterEvent::Refused { subject, message } => {
+                tracing::error!("{subject}: {message}");
+                self.refused.insert(subject, message);
+            }
+            ClusterEvent::Accepted { subject } => {
+                tracing::info!("{subject}: in order");
+                self.refused.remove(&subject);
+            }
+            ClusterEvent::DiscoveryListed => self.sync.discovered(),
+        }
+    }
+
+    /// A takeover must not fall behind an epoch that some object carries (rule 3).
+    fn note_epoch(&self, object: &Value) {
+        let annotation = object.pointer("/metadata/annotations").and_then(|all| all.get(marks::EPOCH));
+        if let Some(epoch) = annotation.and_then(Value::as_str).and_then(|text| text.parse().ok()) {
+            self.wiring.epoch_floor.fetch_max(epoch, Ordering::Relaxed);
+        }
+    }
+
+    fn plan(&mut self) {
+        self.announce_eligibility();
+        let changed = self.planner.plan(self.wiring.clock.wall());
+        if changed.is_empty() {
+            return;
+        }
+        for (cluster, key) in changed {
+            let Some(member) = self.members.get_mut(&cluster) else { continue };
+            match self.planner.change(&cluster, &key) {
+                Some(_) => member.queue.want(&key),
+                None => member.queue.settle(&key),
+            }
+        }
+        self.report_soon();
+    }
+
+    fn announce_eligibility(&mut self) {
+        let eligibility = self.sync.eligibility(self.wiring.clock.now());
+        let changed = self.wiring.eligibility.send_if_modified(|current| {
+            let changed = *current != eligibility;
+            *current = eligibility;
+            changed
+        });
+        if changed {
+            self.wiring.synced.store(eligibility != Eligibility::No, Ordering::Release);
+            match eligibility {
+                Eligibility::No => tracing::warn!("not ready: waiting for the clusters"),
+                Eligibility::Reluctant => tracing::warn!(
+                    "ready without the clusters that do not answer; another instance that sees them goes first"
+                ),
+                Eligibility::Yes => tracing::info!("ready: every cluster is known"),
+            }
+            self.report_soon();
+        }
+    }
+
+    fn report_soon(&mut self) {
+        self.report_at.get_or_insert(self.wiring.clock.now() + REPORT_EVERY);
+    }
+
+    /// Tells what changed since the last report: counts to the metrics, findings to the log.
+    fn report(&mut self) {
+        let now = self.wiring.clock.now();
+        if self.report_at.is_none_or(|at| now < at) {
+            return;
+        }
+        self.report_at = None;
+        let written = std::mem::take(&mut self.written_since_report);
+        if !written.is_empty() {
+            let counts: Vec<String> = written.iter().map(|(verb, count)| format!("{count} {verb}d")).collect();
+            tracing::info!("wrote to the clusters: {}; {} pending", counts.join(", "), self.planner.pending_count());
+        }
+        let conditions = self.planner.conditions();
+        log_difference(&self.reported, &conditions);
+        let mut by_reason = BTreeMap::<String, usize>::new();
+        for condition in &conditions {
+            *by_reason.entry(condition.reason.to_string()).or_default() += 1;
+        }
+        self.wiring.metrics.set_conditions(&by_reason);
+        self.reported = conditions;
+        self.wiring.metrics.set_clusters(self.members.len());
+        for view in self.planner.clusters() {
+            self.wiring.metrics.set_synced(view.id.as_str(), view.synced);
+            self.wiring.metrics.set_pending(view.id.as_str(), view.pending);
+        }
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        let now = self.wiring.clock.now();
+        let grace = Some(self.sync.grace_ends()).filter(|ends| *ends > now);
+        let may_write = self.wiring.mode.permit(now).is_some() && self.sync.is_plannable();
+        let queues = self.members.values().filter(|_| may_write).filter_map(|member| member.queue.wake_at());
+        queues.chain(grace).chain(self.report_at).min()
+    }
+
+    fn is_blocked(planner: &Planner, cluster: &ClusterId, key: &ObjectKey) -> bool {
+        use crate::mesh::Op;
+        let change = planner.change(cluster, key).map(|change| &change.op);
+        matches!(change, Some(Op::Delete { requires: Some(first), .. }) if planner.change(cluster, first).is_some())
+    }
+}
+
+fn what(kind: Option<Kind>) -> String {
+    kind.map_or_else(|| "the cluster".to_owned(), |kind| kind.plural().to_owned())
+}
+
+async fn sleep(pause: Option<Duration>) {
+    tokio::time::sleep(pause.unwrap_or_default()).await;
+}
+
+fn log_difference(before: &[Condition], after: &[Condition]) {
+    let new: Vec<&Condition> = after.iter().filter(|condition| before.binary_search(condition).is_err()).collect();
+    for condition in new.iter().take(MOST_LOGGED) {
+        let cluster = condition.cluster.as_ref().map_or_else(|| "mesh".to_owned(), ToString::to_string);
+        tracing::warn!(reason = %condition.reason, "{cluster}: {}: {}", condition.subject, condition.message);
+    }
+    if new.len() > MOST_LOGGED {
+        tracing::warn!("and {} findings more; see /api/v1/conditions", new.len() - MOST_LOGGED);
+    }
+    for gone in before.iter().filter(|condition| after.binary_search(condition).is_err()).take(MOST_LOGGED) {
+        tracing::info!(reason = %gone.reason, "no longer: {}", gone.subject);
+    }
+}

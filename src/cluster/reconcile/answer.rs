@@ -1,0 +1,105 @@
+//! Answers to questions: what people and the API see of the mesh.
+
+use super::Reconciler;
+use crate::cluster::query::{ClusterSummary, ConditionView, MeshSummary, PendingChange, Query};
+use crate::lease::Eligibility;
+use crate::mesh::{ClusterId, Kind, Origin};
+
+impl Reconciler {
+    /// Answers one question. Whoever asked may have gone away meanwhile.
+    pub(super) fn answer(&self, query: Query) {
+        match query {
+            Query::Summary(reply) => drop(reply.send(self.summary())),
+            Query::ServiceEntries(cluster, reply) => {
+                let entries = self.planner.observed(&ClusterId::new(&cluster), Kind::ServiceEntry);
+                drop(reply.send(entries));
+            }
+            Query::Hosts(reply) => {
+                let named = |clusters: std::collections::BTreeSet<ClusterId>| {
+                    clusters.iter().map(ToString::to_string).collect::<Vec<_>>()
+                };
+                let hosts = self.planner.hosts().into_iter().map(|(host, clusters)| (host, named(clusters)));
+                drop(reply.send(hosts.collect()));
+            }
+            Query::Plan(limit, reply) => drop(reply.send(self.pending(limit))),
+        }
+    }
+
+    fn summary(&self) -> MeshSummary {
+        let counts = self.wiring.gate.counts();
+        let owned = |counts: std::collections::BTreeMap<&'static str, u64>| {
+            counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
+        };
+        MeshSummary {
+            synced: self.sync.eligibility(self.wiring.clock.now()) != Eligibility::No,
+            clusters: self.clusters(),
+            writes: owned(counts.written),
+            write_failures: owned(counts.failed),
+            conditions: self.conditions(),
+        }
+    }
+
+    fn clusters(&self) -> Vec<ClusterSummary> {
+        let views = self.planner.clusters().into_iter();
+        views
+            .map(|view| {
+                let member = self.members.get(&view.id);
+                let origin = Origin::Cluster(view.id.clone());
+                let watch_error = self.watch_errors.iter().find(|((of, _), _)| *of == origin).map(|(_, e)| e.clone());
+                let write_error = member.map(|member| member.queue.last_error().to_owned());
+                ClusterSummary {
+                    name: view.id.to_string(),
+                    kind: member.map_or("", |member| member.target.kind()).to_owned(),
+                    synced: view.synced,
+                    region: view.region.unwrap_or_default(),
+                    gateway: view.gateway.map(|(address, port)| format!("{address}:{port}")).unwrap_or_default(),
+                    workloads: view.workloads,
+                    desired_objects: view.desired,
+                    pending_changes: view.pending,
+                    last_error: watch_error.or(write_error).unwrap_or_default(),
+                }
+            })
+            .collect()
+    }
+
+    fn conditions(&self) -> Vec<ConditionView> {
+        let view = |cluster: String, subject: String, reason: &str, message: String| ConditionView {
+            cluster,
+            subject,
+            reason: reason.to_owned(),
+            message,
+        };
+        let refused =
+            self.refused.iter().map(|(subject, message)| view(String::new(), subject.clone(), "Refused", message.clone()));
+        let watches = self.watch_errors.iter().map(|((origin, kind), error)| {
+            let cluster = if *origin == Origin::Control { String::new() } else { origin.to_string() };
+            view(cluster, format!("{origin}: {}", super::what(*kind)), "WatchFailed", error.clone())
+        });
+        let writes = self.members.iter().flat_map(|(cluster, member)| {
+            member.queue.troubles().map(move |(key, trouble)| {
+                view(cluster.to_string(), key.to_string(), "WriteFailed", trouble.last_error.clone())
+            })
+        });
+        let planned = self.planner.conditions().into_iter().map(|condition| {
+            let cluster = condition.cluster.map(|cluster| cluster.to_string()).unwrap_or_default();
+            view(cluster, condition.subject, &condition.reason.to_string(), condition.message)
+        });
+        refused.chain(watches).chain(writes).chain(planned).collect()
+    }
+
+    fn pending(&self, limit: usize) -> Vec<PendingChange> {
+        let changes = self.members.iter().flat_map(|(cluster, member)| {
+            self.planner.changes(cluster).map(move |change| {
+                let trouble = member.queue.trouble(&change.key).cloned().unwrap_or_default();
+                PendingChange {
+                    cluster: cluster.to_string(),
+                    verb: change.op.verb().to_owned(),
+                    object: change.key.to_string(),
+                    failures: trouble.failures,
+                    last_error: trouble.last_error,
+                }
+            })
+        });
+        changes.take(limit).collect()
+    }
+}

@@ -1,0 +1,196 @@
+//! Sending pending changes through the gate, and what to do with each outcome.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Reconciler;
+use crate::checker::permit::Permit;
+use crate::cluster::gate::{GateError, Written};
+use crate::cluster::target::ReadError;
+use crate::instant::Instant;
+use crate::mesh::{ClusterId, Kind, ObjectKey, Origin};
+
+/// What was learned by reading an object again.
+pub(super) enum Reread {
+    /// It was not read.
+    Not,
+    /// It is this, or is not there.
+    As(Option<Value>),
+    /// The cluster did not say.
+    Failed(ReadError),
+}
+
+/// A write that has ended.
+pub(super) struct Finished {
+    cluster: ClusterId,
+    key: ObjectKey,
+    verb: &'static str,
+    kind: Kind,
+    took: Duration,
+    /// `None` when the object was only read again.
+    outcome: Option<Result<Written, GateError>>,
+    reread: Reread,
+}
+
+impl Reconciler {
+    /// Starts as many writes as may be in flight. Without a permit, or before the mesh is known, none.
+    pub(super) fn dispatch(&mut self) {
+        let now = self.wiring.clock.now();
+        let Some(permit) = self.wiring.mode.permit(now) else { return };
+        if !self.sync.is_plannable() {
+            return;
+        }
+        let clusters: Vec<ClusterId> = self.members.keys().cloned().collect();
+        for cluster in clusters {
+            while let Some(member) = self.members.get_mut(&cluster) {
+                let planner = &self.planner;
+                let next = member.queue.next(now, |key| Self::is_blocked(planner, &cluster, key));
+                let Some((key, trouble)) = next else { break };
+                self.start(&cluster, key, permit, now, trouble.read_first);
+            }
+        }
+    }
+
+    fn start(&mut self, cluster: &ClusterId, key: ObjectKey, permit: Permit, started: Instant, read_first: bool) {
+        let (Some(change), Some(member)) = (self.planner.change(cluster, &key).cloned(), self.members.get_mut(cluster))
+        else {
+            if let Some(member) = self.members.get_mut(cluster) {
+                member.queue.succeeded(&key);
+            }
+            return;
+        };
+        let (gate, target, clock) = (self.wiring.gate.clone(), member.target.clone(), self.wiring.clock.clone());
+        let (cluster, kind, verb) = (cluster.clone(), key.kind, change.op.verb());
+        self.writes.spawn(async move {
+            let outcome = if read_first { None } else { Some(gate.apply(&permit, &target, &change).await) };
+            let reread = match &outcome {
+                None => read(gate.reread(&target, &key).await),
+                Some(Err(error)) if must_reread(error) => read(gate.reread(&target, &key).await),
+                Some(_) => Reread::Not,
+            };
+            let took = clock.now() - started;
+            Finished { cluster, key, verb, kind, took, outcome, reread }
+        });
+    }
+
+    pub(super) fn finish(&mut self, finished: Result<Finished, tokio::task::JoinError>) {
+        let finished = match finished {
+            Ok(finished) => finished,
+            Err(error) => {
+                tracing::error!("a write task died: {error}");
+                return;
+            }
+        };
+        let origin = Origin::Cluster(finished.cluster.clone());
+        if let Reread::As(object) = &finished.reread {
+            self.observe(&origin, &finished.key, object.as_ref());
+        }
+        match &finished.outcome {
+            Some(Ok(written)) => self.succeeded(&origin, &finished, written),
+            Some(Err(error)) => self.failed(&finished, error),
+            None => self.reread_only(&finished),
+        }
+        self.requeue(&finished.cluster, &finished.key);
+        self.report_soon();
+    }
+
+    fn succeeded(&mut self, origin: &Origin, finished: &Finished, written: &Written) {
+        let name = finished.cluster.as_str();
+        self.wiring.metrics.wrote(name, finished.verb, finished.kind.name(), finished.took);
+        *self.written_since_report.entry(finished.verb).or_default() += 1;
+        tracing::debug!(cluster = name, "{}d {}", finished.verb, finished.key);
+        match written {
+            Written::Applied(object) => self.observe(origin, &finished.key, Some(object)),
+            Written::Deleted => self.observe(origin, &finished.key, None),
+        }
+        if let Some(member) = self.members.get_mut(&finished.cluster) {
+            member.queue.succeeded(&finished.key);
+        }
+    }
+
+    fn failed(&mut self, finished: &Finished, error: &GateError) {
+        let (key, now, text) = (&finished.key, self.wiring.clock.now(), error.to_string());
+        let name = finished.cluster.as_str();
+        self.wiring.metrics.write_failed(name, error.reason());
+        let Some(member) = self.members.get_mut(&finished.cluster) else { return };
+        let read_failed = matches!(finished.reread, Reread::Failed(_));
+        match error {
+            GateError::Closed { .. } => {
+                self.wiring.metrics.gate_refused("closed");
+                member.queue.put_back(key);
+            }
+            GateError::NotFound => {
+                member.queue.conflicted(key, now, &text);
+                self.observe(&Origin::Cluster(finished.cluster.clone()), key, None);
+            }
+            GateError::Conflict | GateError::AlreadyExists if !read_failed => {
+                member.queue.conflicted(key, now, &text);
+            }
+            GateError::Invalid { .. } | GateError::Refused { .. } => {
+                tracing::warn!(cluster = name, "{} {}: {text}", finished.verb, finished.key);
+                member.queue.delay(key, now, &text, false);
+            }
+            GateError::Throttled { retry_after } => member.queue.pause(key, now, &text, *retry_after),
+            GateError::Unavailable { .. } => {
+                tracing::warn!(cluster = name, "{} {}: {text}", finished.verb, finished.key);
+                member.queue.pause(key, now, &text, Duration::ZERO);
+            }
+            GateError::Cancelled => {
+                self.wiring.metrics.write_cancelled();
+                tracing::warn!(cluster = name, "{} {}: {text}", finished.verb, finished.key);
+                member.queue.delay(key, now, &text, read_failed);
+            }
+            GateError::Conflict | GateError::AlreadyExists | GateError::Unknown { .. } => {
+                tracing::warn!(cluster = name, "{} {}: {text}", finished.verb, finished.key);
+                member.queue.delay(key, now, &text, read_failed);
+                if read_failed {
+                    member.queue.pause_all(now, &text, Duration::ZERO);
+                }
+            }
+        }
+    }
+
+    /// A read that was owed after an unknown outcome.
+    fn reread_only(&mut self, finished: &Finished) {
+        let now = self.wiring.clock.now();
+        let Some(member) = self.members.get_mut(&finished.cluster) else { return };
+        match &finished.reread {
+            Reread::Failed(error) => {
+                member.queue.delay(&finished.key, now, &error.to_string(), true);
+                member.queue.pause_all(now, &error.to_string(), Duration::ZERO);
+            }
+            Reread::As(_) | Reread::Not => member.queue.succeeded(&finished.key),
+        }
+    }
+
+    fn observe(&mut self, origin: &Origin, key: &ObjectKey, object: Option<&Value>) {
+        match object {
+            // What could not be read is among the conditions.
+            Some(object) => drop(self.planner.apply(origin, object)),
+            None => self.planner.delete(origin, key),
+        }
+    }
+
+    /// The plan is brought up to date; the object goes back into the queue if it is still not as desired.
+    fn requeue(&mut self, cluster: &ClusterId, key: &ObjectKey) {
+        self.plan();
+        if let Some(member) = self.members.get_mut(cluster)
+            && self.planner.change(cluster, key).is_some()
+        {
+            member.queue.want(key);
+        }
+    }
+}
+
+fn read(result: Result<Option<Value>, ReadError>) -> Reread {
+    match result {
+        Ok(object) => Reread::As(object),
+        Err(error) => Reread::Failed(error),
+    }
+}
+
+/// The plan was made from something that is no longer so, or it is not known whether the write took effect.
+fn must_reread(error: &GateError) -> bool {
+    error.is_outcome_unknown() || matches!(error, GateError::Conflict | GateError::AlreadyExists)
+}

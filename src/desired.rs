@@ -1,0 +1,119 @@
+//! What each cluster should hold, from what the index knows: a registry of generators, one Istio kind each.
+//!
+//! Invariant: the result is a function of the index and the address book; endpoints and names are sorted, so
+//! equal knowledge gives equal bytes on every instance.
+
+pub mod addresses;
+mod destination_rule;
+mod endpoint;
+pub mod released;
+mod resolve;
+mod service_entry;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde_json::{Map, Value, json};
+
+use crate::index::Index;
+use crate::mesh::{ClusterId, Kind, MeshOptions, ObjectKey, marks};
+pub use addresses::AddressBook;
+pub use endpoint::Endpoint;
+pub use resolve::{MeshService, Resolved, Source, resolve};
+
+/// Desired objects, by cluster and key.
+pub type Objects = BTreeMap<(ClusterId, ObjectKey), Value>;
+
+/// What a generator makes an object from: one service in one cluster. There is at least one endpoint.
+#[derive(Debug)]
+pub struct Placement<'a> {
+    /// The settings.
+    pub options: &'a MeshOptions,
+    /// The service.
+    pub service: &'a MeshService,
+    /// How the cluster reaches it, sorted.
+    pub endpoints: &'a [Endpoint],
+    /// The address of its host.
+    pub address: Option<IpAddr>,
+}
+
+/// A generator: the name and spec-bearing object of one Istio kind for one placement.
+type Generator = fn(&Placement<'_>) -> (ObjectKey, Value);
+
+/// Every generator; a new one is a file and a row here.
+const GENERATORS: [Generator; 2] = [service_entry::generate, destination_rule::generate];
+
+/// Every object that `service` should have, in every cluster for which something may be planned. A cluster
+/// from which no endpoint can be reached gets nothing (case w02).
+pub fn generate(index: &Index, book: &AddressBook, service: &MeshService) -> Objects {
+    let address = book.address(&service.entry_name());
+    let mut objects = Objects::new();
+    for cluster in service.sources.keys().chain(&service.dependents) {
+        if !index.is_plannable(cluster) {
+            continue;
+        }
+        let endpoints = endpoint::endpoints(index, service, cluster);
+        if endpoints.is_empty() {
+            continue;
+        }
+        let placement = Placement { options: index.options(), service, endpoints: &endpoints, address };
+        for generator in GENERATORS {
+            let (key, object) = generator(&placement);
+            objects.insert((cluster.clone(), key), object);
+        }
+    }
+    objects
+}
+
+/// An object of ours: Admiral's mark of ownership is added to `annotations`.
+fn object(
+    key: &ObjectKey,
+    labels: BTreeMap<&str, &str>,
+    mut annotations: BTreeMap<&str, &str>,
+    body: (&str, Value),
+) -> Value {
+    annotations.insert(marks::CREATED_BY, marks::CREATED_BY_US);
+    let mut metadata = Map::new();
+    metadata.insert("name".into(), json!(key.name));
+    metadata.insert("namespace".into(), json!(key.namespace));
+    metadata.insert("annotations".into(), json!(annotations));
+    if !labels.is_empty() {
+        metadata.insert("labels".into(), json!(labels));
+    }
+    let mut object = Map::new();
+    object.insert("apiVersion".into(), json!(key.kind.api_version()));
+    object.insert("kind".into(), json!(key.kind.name()));
+    object.insert("metadata".into(), Value::Object(metadata));
+    object.insert(body.0.into(), body.1);
+    Value::Object(object)
+}
+
+/// Names of generated objects, of a host in any case (reconcile-spec 3.2.1, DR1).
+pub mod names {
+    /// The ServiceEntry of `host`.
+    pub fn entry(host: &str) -> String {
+        format!("{}-se", host.to_lowercase())
+    }
+
+    /// The DestinationRule of `host`.
+    pub fn rule(host: &str) -> String {
+        format!("{}-default-dr", host.to_lowercase())
+    }
+
+    /// The DestinationRule of a host with a policy's prefix.
+    pub fn prefixed_rule(host: &str) -> String {
+        format!("{}-dr", host.to_lowercase())
+    }
+}
+
+/// Whether an object of `key` with this host has exactly the shape of a generated one; others that carry
+/// Admiral's mark are copies of customers' objects, made by a Go Admiral.
+pub fn has_our_shape(key: &ObjectKey, host: &str, options: &MeshOptions) -> bool {
+    let below_suffix = host.to_lowercase().ends_with(&format!(".{}", options.hostname_suffix.to_lowercase()));
+    let named = match key.kind {
+        Kind::ServiceEntry => key.name == names::entry(host),
+        Kind::DestinationRule => key.name == names::rule(host) || key.name == names::prefixed_rule(host),
+        _ => false,
+    };
+    below_suffix && named && key.namespace == options.sync_namespace
+}

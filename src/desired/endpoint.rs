@@ -1,0 +1,92 @@
+//! How one cluster reaches a service: by the Service's own name where it runs, by gateways elsewhere.
+
+use std::net::Ipv4Addr;
+
+use serde_json::{Value, json};
+
+use super::MeshService;
+use crate::index::{Index, observed};
+use crate::mesh::{ClusterId, Kind, ObjectKey};
+
+/// An endpoint of a ServiceEntry. Sorted by locality, then address.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    /// Region.
+    pub locality: String,
+    /// Host name or IP.
+    pub address: String,
+    /// As Istio wants it.
+    pub value: Value,
+}
+
+impl Endpoint {
+    /// Whether it lies within the cluster or is an IPv4 address (reconcile-spec DR3 b).
+    pub fn is_local_or_ip(&self) -> bool {
+        is_local(&self.address) || self.address.parse::<Ipv4Addr>().is_ok()
+    }
+
+    fn new(service: &MeshService, address: &str, region: &str, port: u16) -> Self {
+        let value = json!({
+            "address": address,
+            "labels": {"security.istio.io/tlsMode": "istio", "type": "deployment"},
+            "locality": region,
+            "ports": {service.protocol.as_str(): port},
+        });
+        Self { locality: region.to_owned(), address: address.to_owned(), value }
+    }
+}
+
+/// The endpoints of `service` as `cluster` sees them (reconcile-spec 3.2.3, 3.2.6 to 3.2.8).
+pub fn endpoints(index: &Index, service: &MeshService, cluster: &ClusterId) -> Vec<Endpoint> {
+    let own_gateway = service.sources.get(cluster).and_then(|source| source.gateway.as_ref());
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    for (of, source) in &service.sources {
+        if of == cluster {
+            endpoints.push(Endpoint::new(service, &source.local_address, &source.region, source.local_port));
+        } else if let Some(gateway) = &source.gateway
+            // Two clusters behind one address are one endpoint, and behind our own address we are it.
+            && own_gateway.is_none_or(|own| own.address != gateway.address)
+            && endpoints.iter().all(|e| e.address != gateway.address)
+        {
+            endpoints.push(Endpoint::new(service, &gateway.address, &source.region, gateway.port));
+        }
+    }
+    for kept in unknown_endpoints(index, service, cluster) {
+        if endpoints.iter().all(|e| e.address != kept.address) {
+            endpoints.push(kept);
+        }
+    }
+    endpoints.sort_by(|a, b| (&a.locality, &a.address).cmp(&(&b.locality, &b.address)));
+    endpoints
+}
+
+/// While some cluster has never been seen: the endpoints that are there and may be its. A gateway of a synced
+/// cluster, or a name within a cluster, cannot be.
+fn unknown_endpoints(index: &Index, service: &MeshService, cluster: &ClusterId) -> Vec<Endpoint> {
+    if index.is_complete() {
+        return Vec::new();
+    }
+    let key = ObjectKey::new(Kind::ServiceEntry, &index.options().sync_namespace, service.entry_name());
+    let Some(entry) = index.cluster(cluster).and_then(|state| state.observed(&key)) else { return Vec::new() };
+    if !crate::mesh::marks::is_owned(entry) {
+        return Vec::new();
+    }
+    let known: Vec<_> = index
+        .clusters()
+        .filter(|(_, state)| state.synced)
+        .filter_map(|(_, state)| state.gateway.as_ref().map(|gateway| gateway.address.as_str()))
+        .collect();
+    let mut kept = Vec::new();
+    for value in observed::endpoints(entry) {
+        let Some(address) = observed::text(value, "/address") else { continue };
+        if !is_local(address) && !known.contains(&address) {
+            let locality = observed::text(value, "/locality").unwrap_or_default().to_owned();
+            kept.push(Endpoint { locality, address: address.to_owned(), value: value.clone() });
+        }
+    }
+    kept
+}
+
+fn is_local(address: &str) -> bool {
+    address.contains(".svc.cluster.local")
+}

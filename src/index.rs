@@ -1,0 +1,240 @@
+//! What Flagship knows of the mesh: a synchronous fold of add, change and delete events.
+//!
+//! Invariant: the index is a function of the newest version of every object, and of nothing else: neither the
+//! order of events nor time enters. An object that cannot be read is reported and leaves its previous version
+//! in force. Events of unknown clusters and of objects outside the watched namespaces change nothing.
+
+pub mod config_map;
+pub mod decode;
+pub mod dependency;
+pub mod deployment;
+pub mod destination_rule;
+mod fold;
+pub mod namespace;
+pub mod node;
+pub mod observed;
+mod query;
+pub mod service;
+pub mod service_entry;
+mod state;
+mod touched;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::mesh::{ClusterId, Kind, MeshOptions, NamespaceScope, ObjectKey, Origin, WatchScope};
+use decode::At;
+pub use decode::DecodeError;
+pub use query::{ServiceMatch, WorkloadRef};
+pub use state::{Name, State};
+pub use touched::Touched;
+
+/// The fold over all clusters.
+#[derive(Debug)]
+pub struct Index {
+    options: Arc<MeshOptions>,
+    control: State,
+    clusters: BTreeMap<ClusterId, State>,
+    /// Identity in lower case -> its workloads, ignored ones too.
+    workloads: BTreeMap<String, BTreeSet<(ClusterId, Name)>>,
+    /// Destination -> client -> number of records that say so.
+    clients: BTreeMap<String, BTreeMap<String, usize>>,
+    /// Client -> destination -> number of records that say so.
+    servers: BTreeMap<String, BTreeMap<String, usize>>,
+}
+
+impl Index {
+    /// An index that knows nothing.
+    pub fn new(options: Arc<MeshOptions>) -> Self {
+        Self {
+            options,
+            control: State::default(),
+            clusters: BTreeMap::new(),
+            workloads: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            servers: BTreeMap::new(),
+        }
+    }
+
+    /// The settings.
+    pub fn options(&self) -> &MeshOptions {
+        &self.options
+    }
+
+    /// Takes up a cluster; it counts as not synced until [`Self::set_synced`].
+    pub fn add_cluster(&mut self, cluster: &ClusterId) -> Touched {
+        if self.clusters.contains_key(cluster) {
+            return Touched::none();
+        }
+        self.clusters.insert(cluster.clone(), State::default());
+        Touched::all()
+    }
+
+    /// Forgets a cluster and everything that was seen there.
+    pub fn remove_cluster(&mut self, cluster: &ClusterId) -> Touched {
+        if self.clusters.remove(cluster).is_none() {
+            return Touched::none();
+        }
+        self.workloads.retain(|_, workloads| {
+            workloads.retain(|(of, _)| of != cluster);
+            !workloads.is_empty()
+        });
+        Touched::all()
+    }
+
+    /// Says whether every watch of `origin` has delivered its first list. An origin that was synced and became
+    /// unreachable should stay synced: its last known state is better than none.
+    pub fn set_synced(&mut self, origin: &Origin, synced: bool) -> Touched {
+        match self.state_mut(origin) {
+            Some(state) if state.synced != synced => {
+                state.synced = synced;
+                Touched::all()
+            }
+            _ => Touched::none(),
+        }
+    }
+
+    /// Folds the newest version of an object. Kinds that Flagship has no use for are passed over.
+    ///
+    /// # Errors
+    /// When a field that is used cannot be read. The object is then listed in [`Self::invalid`], and its
+    /// previous version, if there was one, stays in force.
+    pub fn apply(&mut self, origin: &Origin, object: &Value) -> Result<Touched, DecodeError> {
+        let root = At::root(object);
+        let api_version = root.field("apiVersion")?.text()?.unwrap_or_default();
+        let Some(kind) = Kind::of(api_version, root.field("kind")?.text()?.unwrap_or_default()) else {
+            return Ok(Touched::none());
+        };
+        let name = root.field("metadata.name")?;
+        let name = name.text()?.filter(|n| !n.is_empty()).ok_or_else(|| name.error("the name of the object"))?;
+        let namespace = match kind.namespace_scope() {
+            NamespaceScope::ClusterScoped => "",
+            _ => root.field("metadata.namespace")?.text()?.unwrap_or("default"),
+        };
+        self.fold(origin, &ObjectKey::new(kind, namespace, name), Some(object))
+    }
+
+    /// Folds the deletion of an object.
+    pub fn delete(&mut self, origin: &Origin, key: &ObjectKey) -> Touched {
+        // Absence always decodes.
+        self.fold(origin, key, None).unwrap_or_default()
+    }
+
+    /// Folds a complete list: objects of `kind` (in `namespace`, if given) that it lacks are deleted. The
+    /// errors of unreadable objects come beside what was touched.
+    pub fn replace(
+        &mut self,
+        origin: &Origin,
+        kind: Kind,
+        namespace: Option<&str>,
+        objects: &[Value],
+    ) -> (Touched, Vec<DecodeError>) {
+        let mut touched = Touched::none();
+        let mut errors = Vec::new();
+        let mut listed = BTreeSet::new();
+        for object in objects {
+            let field = |pointer| observed::text(object, pointer).unwrap_or_default();
+            listed.insert(Name::new(field("/metadata/namespace"), field("/metadata/name")));
+            match self.apply(origin, object) {
+                Ok(more) => touched.merge(more),
+                Err(error) => errors.push(error),
+            }
+        }
+        for name in self.known(origin, kind) {
+            if !listed.contains(&name) && namespace.is_none_or(|namespace| namespace == name.namespace) {
+                touched.merge(self.delete(origin, &ObjectKey::new(kind, name.namespace, name.name)));
+            }
+        }
+        (touched, errors)
+    }
+
+    fn fold(&mut self, origin: &Origin, key: &ObjectKey, object: Option<&Value>) -> Result<Touched, DecodeError> {
+        if !self.is_watched(origin, key) {
+            return Ok(Touched::none());
+        }
+        let Some(row) = fold::row_of(key.kind) else { return Ok(Touched::none()) };
+        let result = (row.fold)(self, origin, &Name::from(key), object);
+        if let Some(state) = self.state_mut(origin) {
+            match &result {
+                Ok(_) => state.invalid.remove(key),
+                Err(error) => state.invalid.insert(key.clone(), error.clone()),
+            };
+        }
+        result
+    }
+
+    fn is_watched(&self, origin: &Origin, key: &ObjectKey) -> bool {
+        let here = match key.kind.watch_scope() {
+            WatchScope::Control => *origin == Origin::Control,
+            WatchScope::EachCluster => *origin != Origin::Control,
+            WatchScope::Everywhere => true,
+        };
+        here && match key.kind.namespace_scope() {
+            NamespaceScope::ClusterScoped | NamespaceScope::All => true,
+            NamespaceScope::Sync => key.namespace == self.options.sync_namespace,
+            NamespaceScope::Dependency => key.namespace == self.options.dependency_namespace,
+        }
+    }
+
+    fn known(&mut self, origin: &Origin, kind: Kind) -> BTreeSet<Name> {
+        let (Some(row), Some(state)) = (fold::row_of(kind), self.state_mut(origin)) else { return BTreeSet::new() };
+        let mut names: BTreeSet<_> = (row.names)(state).into_iter().collect();
+        names.extend(state.invalid.keys().filter(|key| key.kind == kind).map(Name::from));
+        names
+    }
+
+    fn state(&self, origin: &Origin) -> Option<&State> {
+        match origin {
+            Origin::Control => Some(&self.control),
+            Origin::Cluster(cluster) => self.clusters.get(cluster),
+        }
+    }
+
+    fn state_mut(&mut self, origin: &Origin) -> Option<&mut State> {
+        match origin {
+            Origin::Control => Some(&mut self.control),
+            Origin::Cluster(cluster) => self.clusters.get_mut(cluster),
+        }
+    }
+
+    fn remember_workload(&mut self, identity: &str, cluster: &ClusterId, name: &Name) {
+        self.workloads.entry(identity.to_lowercase()).or_default().insert((cluster.clone(), name.clone()));
+    }
+
+    fn forget_workload(&mut self, identity: &str, cluster: &ClusterId, name: &Name) {
+        let identity = identity.to_lowercase();
+        if let Some(workloads) = self.workloads.get_mut(&identity) {
+            workloads.remove(&(cluster.clone(), name.clone()));
+            if workloads.is_empty() {
+                self.workloads.remove(&identity);
+            }
+        }
+    }
+
+    fn count_dependency(&mut self, client: &str, server: &str, by: isize) {
+        let count = |map: &mut BTreeMap<String, BTreeMap<String, usize>>, outer: &str, inner: &str| {
+            let records = map.entry(outer.to_owned()).or_default();
+            let count = records.entry(inner.to_owned()).or_default();
+            *count = count.saturating_add_signed(by);
+            if *count == 0 {
+                records.remove(inner);
+            }
+            if records.is_empty() {
+                map.remove(outer);
+            }
+        };
+        count(&mut self.clients, server, client);
+        count(&mut self.servers, client, server);
+    }
+
+    /// These identities, and those that they call.
+    fn touched_with_servers(&self, identities: &[String]) -> Touched {
+        let called = identities.iter().filter_map(|identity| self.servers.get(identity)).flat_map(BTreeMap::keys);
+        Touched::identities(identities.iter().chain(called))
+    }
+}
+
+#[cfg(test)]
+mod tests;

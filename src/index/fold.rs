@@ -1,0 +1,81 @@
+//! How one event of a watched kind is folded into the index: the registry of kinds and the one generic step.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{DecodeError, Index, Name, State, Touched};
+use super::{config_map, dependency, deployment, destination_rule, namespace, node, service, service_entry};
+use crate::mesh::{Kind, MeshOptions, Origin};
+
+/// A watched kind: what is kept of its objects, and what a change of one touches.
+pub trait Watched: Clone + PartialEq {
+    /// The kind.
+    const KIND: Kind;
+
+    /// What is kept of `object`; `None` if Flagship has no use for it.
+    ///
+    /// # Errors
+    /// When a field that is used has a wrong type.
+    fn decode(object: &Value, options: &MeshOptions) -> Result<Option<Self>, DecodeError>;
+
+    /// Where it is kept.
+    fn store(state: &mut State) -> &mut BTreeMap<Name, Self>;
+
+    /// Called after the store has changed from `old` to `new`, which differ: updates what is derived from the
+    /// store, and says what that touches.
+    fn touched(index: &mut Index, origin: &Origin, name: &Name, old: Option<&Self>, new: Option<&Self>) -> Touched;
+}
+
+/// One row of the registry.
+pub struct Row {
+    /// The kind.
+    pub kind: Kind,
+    /// Folds one object, or its absence.
+    pub fold: fn(&mut Index, &Origin, &Name, Option<&Value>) -> Result<Touched, DecodeError>,
+    /// The names of the kept objects.
+    pub names: fn(&mut State) -> Vec<Name>,
+}
+
+/// Every watched kind; a new one is a file with an `impl Watched` and a row here.
+const REGISTRY: [Row; 8] = [
+    row::<namespace::Namespace>(),
+    row::<node::Node>(),
+    row::<service::Service>(),
+    row::<deployment::Deployment>(),
+    row::<dependency::Dependency>(),
+    row::<config_map::ConfigMap>(),
+    row::<service_entry::ServiceEntry>(),
+    row::<destination_rule::DestinationRule>(),
+];
+
+/// The row of `kind`, if it is watched.
+pub fn row_of(kind: Kind) -> Option<&'static Row> {
+    REGISTRY.iter().find(|row| row.kind == kind)
+}
+
+const fn row<T: Watched>() -> Row {
+    Row { kind: T::KIND, fold: fold::<T>, names: |state| T::store(state).keys().cloned().collect() }
+}
+
+fn fold<T: Watched>(
+    index: &mut Index,
+    origin: &Origin,
+    name: &Name,
+    object: Option<&Value>,
+) -> Result<Touched, DecodeError> {
+    let new = match object {
+        Some(object) => T::decode(object, &index.options)?,
+        None => None,
+    };
+    let Some(state) = index.state_mut(origin) else { return Ok(Touched::none()) };
+    let store = T::store(state);
+    let old = match &new {
+        Some(new) => store.insert(name.clone(), new.clone()),
+        None => store.remove(name),
+    };
+    if old == new {
+        return Ok(Touched::none());
+    }
+    Ok(T::touched(index, origin, name, old.as_ref(), new.as_ref()))
+}

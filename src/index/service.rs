@@ -1,0 +1,186 @@
+//! Services: what selects workloads, the port of the mesh (reconcile-spec 2.4, 2.5), the gateway (3.2.4).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::decode::{At, DecodeError};
+use super::deployment::{Deployment, InboundPort};
+use super::fold::Watched;
+use super::{Index, Name, State, Touched};
+use crate::mesh::{Kind, MeshOptions, Origin, marks};
+
+/// A selector key of Argo's that says nothing about the workload (reconcile-spec S1).
+const ROLLOUT_HASH: &str = "rollouts-pod-template-hash";
+
+/// What is kept of a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Unix seconds; `None`, the oldest, if unknown.
+    pub created_s: Option<i64>,
+    /// Whether it takes itself out of the mesh.
+    pub ignored: bool,
+    /// Without Argo's hash.
+    pub selector: BTreeMap<String, String>,
+    /// In their order.
+    pub ports: Vec<Port>,
+    /// `None` if it is no gateway Service, else the address that it offers.
+    pub gateway: Option<Option<Gateway>>,
+}
+
+/// A port of a Service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The Service's own number.
+    pub number: u16,
+    /// The number behind it, by which a workload's annotation names it.
+    pub target: u16,
+    /// By the prefix of its name.
+    pub protocol: Protocol,
+}
+
+/// The protocols of ServiceEntry ports (reconcile-spec P3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// `grpc-web`.
+    GrpcWeb,
+    /// `grpc`.
+    Grpc,
+    /// `http2`.
+    Http2,
+    /// Everything else.
+    Http,
+}
+
+impl Protocol {
+    /// The word that Istio knows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GrpcWeb => "grpc-web",
+            Self::Grpc => "grpc",
+            Self::Http2 => "http2",
+            Self::Http => "http",
+        }
+    }
+
+    fn of_port_name(name: &str) -> Self {
+        let known = [Self::GrpcWeb, Self::Grpc, Self::Http2];
+        known.into_iter().find(|p| name.starts_with(p.as_str())).unwrap_or(Self::Http)
+    }
+}
+
+/// Where other clusters reach a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gateway {
+    /// Host name or IP.
+    pub address: String,
+    /// 15443, or a node port.
+    pub port: u16,
+}
+
+impl Service {
+    /// Whether it selects `deployment`: every pair of the selector is in `matchLabels` (reconcile-spec S1).
+    pub fn selects(&self, deployment: &Deployment) -> bool {
+        !self.selector.is_empty() && self.selector.iter().all(|(k, v)| deployment.match_labels.get(k) == Some(v))
+    }
+
+    /// The port that the mesh uses for a workload (reconcile-spec P1, P2).
+    pub fn mesh_port(&self, wanted: InboundPort) -> Option<Port> {
+        match wanted {
+            InboundPort::First => self.ports.first().copied(),
+            InboundPort::Target(target) => self.ports.iter().copied().find(|port| port.target == target),
+            InboundPort::None => None,
+        }
+    }
+}
+
+impl Watched for Service {
+    const KIND: Kind = Kind::Service;
+
+    fn decode(object: &Value, options: &MeshOptions) -> Result<Option<Self>, DecodeError> {
+        let root = At::root(object);
+        let annotations = root.field("metadata.annotations")?.strings()?;
+        let labels = root.field("metadata.labels")?.strings()?;
+        let selector = root.field("spec.selector")?.strings()?;
+        let namespace = root.field("metadata.namespace")?.text()?.unwrap_or_default();
+        let is_gateway =
+            namespace == options.gateway_namespace && labels.get("app") == Some(&options.gateway_app.as_str());
+        Ok(Some(Self {
+            created_s: root.field("metadata.creationTimestamp")?.time()?,
+            ignored: [annotations, labels].iter().any(|map| map.get(marks::IGNORE) == Some(&"true")),
+            selector: selector
+                .into_iter()
+                .filter(|(key, _)| *key != ROLLOUT_HASH)
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .collect(),
+            ports: root.field("spec.ports")?.items()?.iter().map(port).collect::<Result<_, _>>()?,
+            gateway: if is_gateway { Some(gateway(&root, options)?) } else { None },
+        }))
+    }
+
+    fn store(state: &mut State) -> &mut BTreeMap<Name, Self> {
+        &mut state.services
+    }
+
+    fn touched(index: &mut Index, origin: &Origin, name: &Name, old: Option<&Self>, new: Option<&Self>) -> Touched {
+        let either: Vec<_> = [old, new].into_iter().flatten().collect();
+        let Some(state) = index.state_mut(origin) else { return Touched::none() };
+        let mut identities: BTreeSet<String> = state
+            .deployments_in(&name.namespace)
+            .filter(|(_, deployment)| either.iter().any(|service| service.selects(deployment)))
+            .map(|(_, deployment)| deployment.identity.clone())
+            .collect();
+        if either.iter().any(|service| service.gateway.is_some()) {
+            let gateway = newest_gateway(&state.services);
+            if gateway != state.gateway {
+                state.gateway = gateway;
+                identities.extend(state.deployments.values().map(|d| d.identity.clone()));
+            }
+        }
+        Touched::identities(identities)
+    }
+}
+
+fn port(at: &At<'_>) -> Result<Port, DecodeError> {
+    let number = at.field("port")?;
+    let number = number.port()?.ok_or_else(|| number.error("a port number"))?;
+    let target = at.field("targetPort")?;
+    // A name says nothing about the number behind it (reconcile-spec P2).
+    let target = match target.value() {
+        Value::String(text) => text.parse().ok(),
+        _ => target.port()?,
+    };
+    let name = at.field("name")?.text()?.unwrap_or_default();
+    Ok(Port { number, target: target.unwrap_or(number), protocol: Protocol::of_port_name(name) })
+}
+
+fn gateway(root: &At<'_>, options: &MeshOptions) -> Result<Option<Gateway>, DecodeError> {
+    let mut ip = None;
+    for ingress in root.field("status.loadBalancer.ingress")?.items()? {
+        if let Some(host) = ingress.field("hostname")?.text()?.filter(|host| !host.is_empty()) {
+            let dot = if options.enable_absolute_fqdn && !host.ends_with('.') { "." } else { "" };
+            return Ok(Some(Gateway { address: format!("{host}{dot}"), port: marks::GATEWAY_PORT }));
+        }
+        ip = ip.or(ingress.field("ip")?.text()?.filter(|ip| !ip.is_empty()));
+    }
+    if let Some(ip) = ip {
+        return Ok(Some(Gateway { address: ip.to_owned(), port: marks::GATEWAY_PORT }));
+    }
+    let mut node_port = None;
+    for port in root.field("spec.ports")?.items()? {
+        if port.field("port")?.port()? == Some(marks::GATEWAY_PORT) {
+            node_port = port.field("nodePort")?.port()?;
+        }
+    }
+    let externals = root.field("spec.externalIPs")?.items()?;
+    let Some(address) = externals.first().map(At::text).transpose()?.flatten() else { return Ok(None) };
+    Ok(Some(Gateway { address: address.to_owned(), port: node_port.unwrap_or(marks::GATEWAY_PORT) }))
+}
+
+/// The address of the newest gateway Service, even if that one has none (reconcile-spec 3.2.4).
+fn newest_gateway(services: &BTreeMap<Name, Service>) -> Option<Gateway> {
+    let gateways = services.iter().filter(|(_, service)| !service.ignored);
+    let gateways = gateways.filter_map(|(name, service)| Some((service.created_s, name, service.gateway.as_ref()?)));
+    // Of equals the lexically first, hence the reversal.
+    gateways.rev().max_by_key(|(created_s, _, _)| *created_s).and_then(|(_, _, gateway)| gateway.clone())
+}

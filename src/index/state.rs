@@ -1,0 +1,65 @@
+//! What is known of one API server.
+
+use std::collections::BTreeMap;
+
+use super::config_map::ConfigMap;
+use super::decode::DecodeError;
+use super::dependency::Dependency;
+use super::deployment::Deployment;
+use super::destination_rule::DestinationRule;
+use super::namespace::Namespace;
+use super::node::Node;
+use super::service::{Gateway, Service};
+use super::service_entry::ServiceEntry;
+use crate::mesh::ObjectKey;
+
+/// Namespace and name, ordered by namespace first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    /// Empty for cluster-scoped kinds.
+    pub namespace: String,
+    /// The object's name.
+    pub name: String,
+}
+
+impl Name {
+    /// A name from its parts.
+    pub fn new(namespace: &str, name: &str) -> Self {
+        Self { namespace: namespace.to_owned(), name: name.to_owned() }
+    }
+}
+
+impl From<&ObjectKey> for Name {
+    fn from(key: &ObjectKey) -> Self {
+        Self::new(&key.namespace, &key.name)
+    }
+}
+
+/// The kept objects of one API server by kind, and what is derived from them.
+#[derive(Debug, Default)]
+pub struct State {
+    /// Whether every watch has delivered its first list.
+    pub synced: bool,
+    /// Namespaces that are ignored.
+    pub namespaces: BTreeMap<Name, Namespace>,
+    /// Nodes that say where they are.
+    pub nodes: BTreeMap<Name, Node>,
+    /// Services.
+    pub services: BTreeMap<Name, Service>,
+    /// Deployments with an identity.
+    pub deployments: BTreeMap<Name, Deployment>,
+    /// Dependency records (control cluster only).
+    pub dependencies: BTreeMap<Name, Dependency>,
+    /// ConfigMaps of the sync namespace.
+    pub config_maps: BTreeMap<Name, ConfigMap>,
+    /// ServiceEntries of the sync namespace.
+    pub service_entries: BTreeMap<Name, ServiceEntry>,
+    /// DestinationRules of the sync namespace.
+    pub destination_rules: BTreeMap<Name, DestinationRule>,
+    /// Objects whose newest version could not be read.
+    pub invalid: BTreeMap<ObjectKey, DecodeError>,
+    /// Derived from the nodes (reconcile-spec 2.6).
+    pub region: Option<String>,
+    /// Derived from the gateway Services (reconcile-spec 3.2.4).
+    pub gateway: Option<Gateway>,
+}

@@ -1,0 +1,170 @@
+//! What the command line, the environment and Admiral's file came to: plain values for the rest of the program.
+//!
+//! Invariant: whatever is here was parsed. What must fit together (the durations of the lease, the names of
+//! the mesh) is checked by the module that uses it.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::cluster::source::{ClusterSource, NamedSource};
+
+/// `flagship run`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunOptions {
+    /// A name of the checker registry.
+    pub state_checker: String,
+    /// The lease.
+    pub lease: LeaseOptions,
+    /// The Region in which this instance runs, empty when unknown.
+    pub region: String,
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// Where the metrics listen a second time.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The clusters.
+    pub clusters: ClusterOptions,
+    /// The mesh.
+    pub mesh: MeshFlags,
+}
+
+/// `flagship render`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RenderOptions {
+    /// The clusters.
+    pub clusters: ClusterOptions,
+    /// The mesh.
+    pub mesh: MeshFlags,
+    /// Where `NAME.yaml` is written for each cluster; standard output when there is none.
+    pub output_dir: Option<PathBuf>,
+}
+
+/// `flagship lease init`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeaseInitOptions {
+    /// The table with the item to make.
+    pub table: TableOptions,
+    /// Whether to make the table too.
+    pub create_table: bool,
+}
+
+/// Where the lease item is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TableOptions {
+    /// Table name.
+    pub table: String,
+    /// The item's key.
+    pub name: String,
+    /// The table's Region; by default the SDK's own search.
+    pub region: Option<String>,
+    /// Role to assume on top of the SDK's own credentials.
+    pub assume_role: Option<String>,
+    /// Bound on one request.
+    #[serde(serialize_with = "as_text")]
+    pub request_timeout: Duration,
+    /// Accept a global table with eventual consistency.
+    pub allow_eventual_table: bool,
+}
+
+/// The lease: where it is, who asks for it, its durations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeaseOptions {
+    /// Where the item is.
+    pub table: TableOptions,
+    /// `leaseOwner`: this instance's name for people. The process's uuid is made elsewhere.
+    pub instance_id: String,
+    /// Where this instance's API answers, as published in the item.
+    pub endpoint: String,
+    /// How long a lease holds after its last renewal was sent.
+    #[serde(serialize_with = "as_text")]
+    pub lease_duration: Duration,
+    /// Time between two renewals.
+    #[serde(serialize_with = "as_text")]
+    pub renew_interval: Duration,
+    /// Time between two looks of a passive.
+    #[serde(serialize_with = "as_text")]
+    pub poll_interval: Duration,
+    /// Bound on the difference of two hosts' clock rates, in parts per million.
+    pub drift_ppm: u32,
+    /// The safety margin is never smaller than this.
+    #[serde(serialize_with = "as_text")]
+    pub min_margin: Duration,
+    /// How long a Go Admiral's item must stay unchanged before it counts as abandoned.
+    #[serde(serialize_with = "as_text")]
+    pub foreign_threshold: Duration,
+}
+
+/// Which clusters, and how more of them are found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClusterOptions {
+    /// Where Dependency records and cluster secrets are.
+    #[serde(serialize_with = "as_display")]
+    pub control: ClusterSource,
+    /// Clusters given by flags.
+    #[serde(serialize_with = "as_map")]
+    pub named: Vec<NamedSource>,
+    /// The namespace of cluster secrets, in the control cluster.
+    pub secret_namespace: String,
+    /// The label that such a secret carries, with the value `true`.
+    pub secret_label: String,
+}
+
+/// The mesh's settings under Admiral's names, unchecked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MeshFlags {
+    /// Where generated objects live.
+    pub sync_namespace: String,
+    /// Where Dependency records live, in the control cluster.
+    pub dependency_namespace: String,
+    /// The end of every generated host.
+    pub hostname_suffix: String,
+    /// Label, else annotation, of the pod template that names the workload.
+    pub workload_identity_key: String,
+    /// Label or annotation that names the environment.
+    pub env_key: String,
+    /// Label `app` of the gateway Service.
+    pub gateway_app: String,
+    /// The namespace of the gateway Service.
+    pub gateway_namespace: String,
+    /// Must be `"true"` on the pod template.
+    pub deployment_annotation: String,
+    /// Label of the pod template that hides a workload.
+    pub admiral_ignore_label: String,
+    /// The first two octets of generated addresses.
+    pub se_ip_prefix: String,
+    /// New hosts get no address.
+    pub disable_ip_generation: bool,
+    /// A dot ends gateway host names.
+    pub enable_absolute_fqdn: bool,
+    /// With the former, a dot ends local host names too.
+    pub enable_absolute_fqdn_for_local_endpoints: bool,
+    /// Warm-up of DestinationRules.
+    #[serde(serialize_with = "as_text")]
+    pub default_warmup_duration: Duration,
+    /// Connection pool of DestinationRules.
+    pub max_requests_per_connection: u32,
+    /// No outlier detection by default.
+    pub disable_default_automatic_failover: bool,
+    /// Identities for which nothing is written.
+    pub excluded_identity_list: BTreeSet<String>,
+    /// Admiral's record of addresses.
+    pub address_configmap: String,
+    /// How long the address of a removed host is kept from others.
+    #[serde(serialize_with = "as_text")]
+    pub address_hold: Duration,
+}
+
+fn as_text<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_duration(*duration))
+}
+
+fn as_display<S: Serializer>(source: &ClusterSource, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(source)
+}
+
+fn as_map<S: Serializer>(named: &[NamedSource], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(named.iter().map(|one| (one.cluster.to_string(), one.source.to_string())))
+}

@@ -1,0 +1,345 @@
+//! Desired x observed: what is to be changed in each cluster, as data.
+//!
+//! Invariant: the plan is a function of the index and the address book. An event costs the identities and
+//! objects that it touches, not the mesh. Objects that are not ours are never touched, and while some cluster
+//! has never been seen nothing is deleted, since what looks superfluous may belong to it.
+
+mod compare;
+mod dirty;
+mod release;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::desired::{self, AddressBook, Objects, Resolved, has_our_shape, released};
+use crate::index::{DecodeError, Index, Touched, observed};
+use crate::instant::WallTime;
+use crate::mesh::{Change, ClusterId, Condition, Kind, MeshOptions, ObjectKey, Op, Origin, Reason, marks};
+use dirty::Dirty;
+pub use view::ClusterView;
+
+/// The kinds that Flagship writes.
+const WRITTEN: [Kind; 3] = [Kind::ConfigMap, Kind::ServiceEntry, Kind::DestinationRule];
+
+/// The whole pure pipeline: events in, pending changes out.
+#[derive(Debug)]
+pub struct Planner {
+    options: Arc<MeshOptions>,
+    index: Index,
+    book: AddressBook,
+    dirty: Dirty,
+    resolved: BTreeMap<String, Resolved>,
+    /// ServiceEntry name -> the identities that lead to it; the first one has it.
+    claimants: BTreeMap<String, BTreeSet<String>>,
+    /// Identity -> the keys of what it desires.
+    produced: BTreeMap<String, BTreeSet<(ClusterId, ObjectKey)>>,
+    desired: BTreeMap<ClusterId, BTreeMap<ObjectKey, Value>>,
+    changes: BTreeMap<ClusterId, BTreeMap<ObjectKey, Change>>,
+    foreign: BTreeSet<(ClusterId, ObjectKey)>,
+    releasing: release::FirstSeen,
+    /// Admiral's own record of addresses, if it cannot be read.
+    unreadable_record: Option<Condition>,
+    recomputed: usize,
+}
+
+impl Planner {
+    /// A planner that knows nothing.
+    pub fn new(options: MeshOptions) -> Self {
+        let options = Arc::new(options);
+        Self {
+            index: Index::new(options.clone()),
+            book: AddressBook::new(options.clone()),
+            options,
+            dirty: Dirty::default(),
+            resolved: BTreeMap::new(),
+            claimants: BTreeMap::new(),
+            produced: BTreeMap::new(),
+            desired: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            foreign: BTreeSet::new(),
+            releasing: release::FirstSeen::new(),
+            unreadable_record: None,
+            recomputed: 0,
+        }
+    }
+
+    /// Folds the newest version of an object; see [`Index::apply`].
+    ///
+    /// # Errors
+    /// When the object cannot be read; it is then also among [`Self::conditions`].
+    pub fn apply(&mut self, origin: &Origin, object: &Value) -> Result<(), DecodeError> {
+        let touched = self.index.apply(origin, object)?;
+        self.absorb(origin, touched);
+        Ok(())
+    }
+
+    /// Folds the deletion of an object.
+    pub fn delete(&mut self, origin: &Origin, key: &ObjectKey) {
+        let touched = self.index.delete(origin, key);
+        self.absorb(origin, touched);
+    }
+
+    /// Folds a complete list of a kind (in `namespace`, if given); see [`Index::replace`]. Returns what could
+    /// not be read.
+    pub fn replace(
+        &mut self,
+        origin: &Origin,
+        kind: Kind,
+        namespace: Option<&str>,
+        objects: &[Value],
+    ) -> Vec<DecodeError> {
+        let (touched, errors) = self.index.replace(origin, kind, namespace, objects);
+        self.absorb(origin, touched);
+        errors
+    }
+
+    /// Takes up a cluster; see [`Index::add_cluster`].
+    pub fn add_cluster(&mut self, cluster: &ClusterId) {
+        let touched = self.index.add_cluster(cluster);
+        self.absorb(&Origin::Cluster(cluster.clone()), touched);
+    }
+
+    /// Forgets a cluster and its pending changes.
+    pub fn remove_cluster(&mut self, cluster: &ClusterId) {
+        let touched = self.index.remove_cluster(cluster);
+        self.book.forget_cluster(cluster);
+        self.absorb(&Origin::Cluster(cluster.clone()), touched);
+    }
+
+    /// Says whether every watch of `origin` has delivered its first list; see [`Index::set_synced`].
+    pub fn set_synced(&mut self, origin: &Origin, synced: bool) {
+        let touched = self.index.set_synced(origin, synced);
+        self.absorb(origin, touched);
+    }
+
+    /// Brings the plan up to date and returns the keys whose pending change appeared, changed or vanished.
+    pub fn plan(&mut self, now: WallTime) -> BTreeSet<(ClusterId, ObjectKey)> {
+        if self.dirty.is_clean() {
+            return BTreeSet::new();
+        }
+        let mut dirty = std::mem::take(&mut self.dirty);
+        if dirty.all {
+            dirty.identities.extend(self.index.identities().chain(self.resolved.keys()).cloned());
+            dirty.keys.extend(self.every_key());
+        }
+        let mut stale = self.resolve(&dirty.identities);
+        // Without the control cluster's record an address might be given twice.
+        if self.index.control().synced {
+            for name in self.book.settle(now) {
+                stale.extend(self.claimants.get(&name).into_iter().flatten().cloned());
+            }
+        }
+        dirty.keys.extend(self.generate(stale));
+        self.plan_releases(&mut dirty.keys, now);
+        self.compare_keys(dirty.keys)
+    }
+
+    /// The identities that must be generated anew, after those of `identities` were resolved anew.
+    fn resolve(&mut self, identities: &BTreeSet<String>) -> BTreeSet<String> {
+        let mut stale = identities.clone();
+        for identity in identities {
+            self.recomputed += 1;
+            let new = desired::resolve(&self.index, identity);
+            let names = |resolved: &Resolved| resolved.services.iter().map(|s| s.entry_name()).collect::<BTreeSet<_>>();
+            let new_names = names(&new);
+            let old_names = match new == Resolved::default() {
+                true => self.resolved.remove(identity),
+                false => self.resolved.insert(identity.clone(), new),
+            };
+            let old_names = old_names.as_ref().map(names).unwrap_or_default();
+            for name in old_names.symmetric_difference(&new_names) {
+                let claimants = self.claimants.entry(name.clone()).or_default();
+                stale.extend(claimants.iter().cloned());
+                if new_names.contains(name) {
+                    claimants.insert(identity.clone())
+                } else {
+                    claimants.remove(identity)
+                };
+                self.book.want(name, !claimants.is_empty());
+                if claimants.is_empty() {
+                    self.claimants.remove(name);
+                }
+            }
+        }
+        stale
+    }
+
+    /// Generates what these identities desire, and returns the keys that they desired or now desire.
+    fn generate(&mut self, identities: BTreeSet<String>) -> BTreeSet<(ClusterId, ObjectKey)> {
+        let mut keys = BTreeSet::new();
+        // All are withdrawn before any is entered: one may have taken a host over from another.
+        for identity in &identities {
+            for (cluster, key) in self.produced.remove(identity).unwrap_or_default() {
+                if let Some(desired) = self.desired.get_mut(&cluster) {
+                    desired.remove(&key);
+                }
+                keys.insert((cluster, key));
+            }
+        }
+        for identity in identities {
+            let mut objects = Objects::new();
+            for service in self.resolved.get(&identity).iter().flat_map(|resolved| &resolved.services) {
+                if self.claimants.get(&service.entry_name()).and_then(BTreeSet::first) == Some(&identity) {
+                    objects.extend(desired::generate(&self.index, &self.book, service));
+                }
+            }
+            if !objects.is_empty() {
+                keys.extend(objects.keys().cloned());
+                self.produced.insert(identity, objects.keys().cloned().collect());
+            }
+            for ((cluster, key), object) in objects {
+                self.desired.entry(cluster).or_default().insert(key, object);
+            }
+        }
+        self.desired.retain(|_, desired| !desired.is_empty());
+        keys
+    }
+
+    fn compare_keys(&mut self, keys: BTreeSet<(ClusterId, ObjectKey)>) -> BTreeSet<(ClusterId, ObjectKey)> {
+        let mut changed = BTreeSet::new();
+        let mut queue = keys;
+        // In the order of the keys, so that a cluster's ConfigMap comes before its ServiceEntries.
+        while let Some((cluster, key)) = queue.pop_first() {
+            let change = self.change_of(&cluster, &key);
+            let changes = self.changes.entry(cluster.clone()).or_default();
+            let before = match change.clone() {
+                Some(change) => changes.insert(key.clone(), change),
+                None => changes.remove(&key),
+            };
+            if before == change {
+                continue;
+            }
+            if key == released::key(&self.options) && before.is_some() != change.is_some() {
+                // Deletes wait for this map, or need no longer wait.
+                let deletes = changes.values().filter(|change| matches!(change.op, Op::Delete { .. }));
+                queue.extend(deletes.map(|change| (cluster.clone(), change.key.clone())));
+            }
+            changed.insert((cluster, key));
+        }
+        self.changes.retain(|_, changes| !changes.is_empty());
+        changed
+    }
+
+    fn change_of(&mut self, cluster: &ClusterId, key: &ObjectKey) -> Option<Change> {
+        self.foreign.remove(&(cluster.clone(), key.clone()));
+        if !self.index.is_plannable(cluster) {
+            return None;
+        }
+        let observed = self.index.cluster(cluster).and_then(|state| state.observed(key)).cloned();
+        let desired = self.desired.get(cluster).and_then(|desired| desired.get(key));
+        let op = match (desired, observed) {
+            (Some(desired), None) => Op::Create { object: desired.clone() },
+            (Some(_), Some(observed)) if !marks::is_owned(&observed) => {
+                self.foreign.insert((cluster.clone(), key.clone()));
+                return None;
+            }
+            (Some(desired), Some(observed)) => {
+                if compare::is_as_desired(desired, &observed, &self.options) {
+                    return None;
+                }
+                let object = compare::merged(desired, &observed, &self.options);
+                let (uid, resource_version) = compare::version(&observed);
+                Op::Update { object, uid, resource_version }
+            }
+            (None, Some(observed)) if self.is_orphan(key, &observed) => {
+                let (uid, resource_version) = compare::version(&observed);
+                Op::Delete { uid, resource_version, requires: self.required_before(cluster, key) }
+            }
+            (None, _) => return None,
+        };
+        Some(Change { key: key.clone(), op })
+    }
+
+    /// Whether an observed object that nothing desires is ours to delete.
+    fn is_orphan(&self, key: &ObjectKey, object: &Value) -> bool {
+        let Some(host) = observed::host(object) else { return false };
+        self.index.is_complete()
+            && marks::is_owned(object)
+            && has_our_shape(key, host, &self.options)
+            && !self.is_frozen(host)
+    }
+
+    /// Whether the host belongs to an excluded identity, whose objects stay as they are (reconcile-spec N8).
+    fn is_frozen(&self, host: &str) -> bool {
+        let host = host.to_lowercase();
+        self.options.excluded_identity_list.iter().any(|identity| {
+            let tail = format!(".{identity}.{}", self.options.hostname_suffix).to_lowercase();
+            host.ends_with(&tail)
+        })
+    }
+
+    fn every_key(&self) -> BTreeSet<(ClusterId, ObjectKey)> {
+        let mut keys = BTreeSet::new();
+        for (cluster, state) in self.index.clusters() {
+            for kind in WRITTEN {
+                keys.extend(state.observed_of(kind).into_iter().map(|(key, _)| (cluster.clone(), key)));
+            }
+        }
+        for (cluster, desired) in &self.desired {
+            keys.extend(desired.keys().map(|key| (cluster.clone(), key.clone())));
+        }
+        for (cluster, changes) in &self.changes {
+            keys.extend(changes.keys().map(|key| (cluster.clone(), key.clone())));
+        }
+        keys.extend(self.foreign.iter().cloned());
+        keys
+    }
+
+    fn absorb(&mut self, origin: &Origin, touched: Touched) {
+        for key in &touched.objects {
+            match origin {
+                Origin::Control => self.read_record(key),
+                Origin::Cluster(cluster) => self.read_observed(cluster, key),
+            }
+        }
+        self.dirty.absorb(origin, touched);
+    }
+
+    /// Tells the address book of Admiral's own record (reconcile-spec 3.3).
+    fn read_record(&mut self, key: &ObjectKey) {
+        if key.kind != Kind::ConfigMap || key.name != self.options.address_configmap {
+            return;
+        }
+        let parsed = self.index.control().observed(key).map_or(Ok(BTreeMap::new()), |map| released::parse_admiral(map));
+        self.unreadable_record = match parsed {
+            Ok(entries) => {
+                self.book.record(entries);
+                None
+            }
+            Err(cause) => {
+                let message = format!("{cause}; correct it (until then what was read before stays in force)");
+                Some(Condition::new(None, key.to_string(), Reason::InvalidObject, message))
+            }
+        };
+        // The book is settled by the next plan, even if nothing else happens.
+        self.dirty.book = true;
+    }
+
+    /// Tells the address book of an observed object.
+    fn read_observed(&mut self, cluster: &ClusterId, key: &ObjectKey) {
+        let Some(object) = self.index.cluster(cluster).map(|state| state.observed(key)) else { return };
+        match key.kind {
+            Kind::ServiceEntry => {
+                let address = object.and_then(|entry| observed::address(entry));
+                let is_ours = object.is_some_and(|entry| marks::is_owned(entry));
+                self.book.observe(cluster, &key.name, address, is_ours);
+                // Its endpoints are part of what is desired while some cluster is unknown.
+                if !self.index.is_complete() {
+                    self.dirty.identities.extend(self.claimants.get(&key.name).into_iter().flatten().cloned());
+                }
+            }
+            Kind::ConfigMap if *key == released::key(&self.options) => {
+                let owned = object.filter(|map| marks::is_owned(map));
+                let entries = owned.map(|map| released::parse(map)).unwrap_or_default();
+                self.book.remember_released(cluster, entries);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! What others may ask of the planner.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Planner;
+use crate::index::{Index, observed};
+use crate::mesh::{Change, ClusterId, Condition, Kind, ObjectKey, Reason, marks};
+
+/// A cluster, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterView {
+    /// Its name.
+    pub id: ClusterId,
+    /// Whether every watch has delivered its first list.
+    pub synced: bool,
+    /// Its region, if known.
+    pub region: Option<String>,
+    /// Address and port of its gateway, if known.
+    pub gateway: Option<(String, u16)>,
+    /// Workloads that count.
+    pub workloads: usize,
+    /// Objects that it should hold.
+    pub desired: usize,
+    /// Changes that are pending.
+    pub pending: usize,
+}
+
+impl Planner {
+    /// The pending change of an object.
+    pub fn change(&self, cluster: &ClusterId, key: &ObjectKey) -> Option<&Change> {
+        self.changes.get(cluster)?.get(key)
+    }
+
+    /// The pending changes of a cluster, by key.
+    pub fn changes(&self, cluster: &ClusterId) -> impl Iterator<Item = &Change> {
+        self.changes.get(cluster).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// How many changes are pending in all clusters.
+    pub fn pending_count(&self) -> usize {
+        self.changes.values().map(BTreeMap::len).sum()
+    }
+
+    /// What a cluster should hold, by key.
+    pub fn desired(&self, cluster: &ClusterId) -> impl Iterator<Item = (&ObjectKey, &Value)> {
+        self.desired.get(cluster).into_iter().flatten()
+    }
+
+    /// What a cluster holds of a kind that is written, foreign objects too; `None` for an unknown cluster.
+    pub fn observed(&self, cluster: &ClusterId, kind: Kind) -> Option<Vec<Arc<Value>>> {
+        let state = self.index.cluster(cluster)?;
+        Some(state.observed_of(kind).into_iter().map(|(_, object)| object.clone()).collect())
+    }
+
+    /// The hosts of observed ServiceEntries of ours, with the clusters that have them.
+    pub fn hosts(&self) -> BTreeMap<String, BTreeSet<ClusterId>> {
+        let mut hosts = BTreeMap::<String, BTreeSet<ClusterId>>::new();
+        for (cluster, state) in self.index.clusters() {
+            for (_, entry) in state.observed_of(Kind::ServiceEntry) {
+                if let Some(host) = observed::host(entry).filter(|_| marks::is_owned(entry)) {
+                    hosts.entry(host.to_owned()).or_default().insert(cluster.clone());
+                }
+            }
+        }
+        hosts
+    }
+
+    /// Every known cluster, by name.
+    pub fn clusters(&self) -> Vec<ClusterView> {
+        let view = |(id, state): (&ClusterId, &crate::index::State)| ClusterView {
+            id: id.clone(),
+            synced: state.synced,
+            region: state.region.clone(),
+            gateway: state.gateway.as_ref().map(|gateway| (gateway.address.clone(), gateway.port)),
+            workloads: state.deployments.keys().filter(|name| state.counts(name).is_some()).count(),
+            desired: self.desired.get(id).map_or(0, BTreeMap::len),
+            pending: self.changes.get(id).map_or(0, BTreeMap::len),
+        };
+        self.index.clusters().map(view).collect()
+    }
+
+    /// Everything that a person should know, sorted.
+    pub fn conditions(&self) -> Vec<Condition> {
+        let mut conditions = self.index.conditions();
+        conditions.extend(self.resolved.values().flat_map(|resolved| resolved.conditions.iter().cloned()));
+        conditions.extend(self.book.conditions().iter().cloned());
+        conditions.extend(self.unreadable_record.clone());
+        for (cluster, key) in &self.foreign {
+            let message = format!(
+                "an object of this name exists and lacks the annotation {}: {}, so it is left alone; delete or rename \
+                 it, or add the annotation to hand it over",
+                marks::CREATED_BY,
+                marks::CREATED_BY_US
+            );
+            conditions.push(Condition::new(Some(cluster), key.to_string(), Reason::ForeignObject, message));
+        }
+        conditions.extend(self.host_conflicts());
+        conditions.sort();
+        conditions.dedup();
+        conditions
+    }
+
+    /// The index behind the plan.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// How many times an identity was computed since the start, for metrics and tests.
+    pub fn recomputed(&self) -> usize {
+        self.recomputed
+    }
+
+    fn host_conflicts(&self) -> Vec<Condition> {
+        let mut conditions = Vec::new();
+        for (identity, service) in self.resolved.iter().flat_map(|(id, r)| r.services.iter().map(move |s| (id, s))) {
+            let first = self.claimants.get(&service.entry_name()).and_then(BTreeSet::first);
+            if let Some(first) = first.filter(|first| *first != identity) {
+                let message = format!(
+                    "env {:?} and identity {:?} give the host {}, which identity {first:?} has already; rename one",
+                    service.env, service.identity, service.host
+                );
+                let subject = format!("identity {}", service.identity);
+                conditions.push(Condition::new(None, subject, Reason::HostConflict, message));
+            }
+        }
+        conditions
+    }
+}

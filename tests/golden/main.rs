@@ -1,0 +1,142 @@
+//! The conformance cases: what a Go Admiral was seen to do, step by step, and the verdicts where Flagship
+//! differs on purpose. `tests/cases/README.md` says how the cases are laid out.
+//!
+//! With FLAGSHIP_DUMP_OBJECTS=DIR every object that the steps produce is written there as YAML.
+
+mod api;
+mod case;
+mod compare;
+
+use case::run;
+
+#[test]
+fn w01_two_clusters_and_client() {
+    run("w01-two-clusters-and-client", &[]);
+}
+
+/// Without a gateway address there is neither ServiceEntry nor DestinationRule; Admiral writes the latter.
+#[test]
+fn w02_no_ingress_address() {
+    run("w02-no-ingress-address", &["after-03/cluster-c"]);
+}
+
+#[test]
+fn w06_identity_and_env() {
+    run("w06-identity-and-env", &[]);
+}
+
+#[test]
+fn w07_ignore_rules() {
+    run("w07-ignore-rules", &[]);
+}
+
+#[test]
+fn w16_last_deployment_deleted() {
+    run("w16-last-deployment-deleted", &[]);
+}
+
+/// A complete plan at once upon promotion: Admiral's end state, without waiting for a resync.
+#[test]
+fn w18_passive_then_active() {
+    run("w18-passive-then-active", &[]);
+}
+
+#[test]
+fn w19_service_and_port_selection() {
+    run("w19-service-and-port-selection", &[]);
+}
+
+#[test]
+fn w21_gateway_address_forms() {
+    run("w21-gateway-address-forms", &[]);
+}
+
+#[test]
+fn w22_late_dependency() {
+    run("w22-late-dependency", &[]);
+}
+
+/// The newer region label is read, so cluster-a gets its objects; Admiral writes none.
+#[test]
+fn w24_no_region_label() {
+    run("w24-no-region-label", &["after-03/cluster-a"]);
+}
+
+/// The older workload keeps the host; when it goes the younger one takes over. In Admiral the last event
+/// wins, and the deletion removes the live host.
+#[test]
+fn w25_same_identity_two_namespaces() {
+    run("w25-same-identity-two-namespaces", &["after-03/cluster-a", "after-04/cluster-a"]);
+}
+
+#[test]
+fn w27_foreign_objects() {
+    run("w27-foreign-objects", &[]);
+}
+
+/// What was deleted while the instance was passive is cleaned up on promotion; in Admiral it stays for ever.
+#[test]
+fn w29_delete_while_passive() {
+    run(
+        "w29-delete-while-passive",
+        &["after-06/cluster-a", "after-06/cluster-c", "after-07/cluster-a", "after-07/cluster-c"],
+    );
+}
+
+/// Drift is repaired at once; in Admiral it stays.
+#[test]
+fn w30_drift_is_repaired() {
+    run("w30-drift-not-repaired", &["after-03/cluster-a", "after-04/cluster-a", "after-05/cluster-a"]);
+}
+
+/// A dependency that is removed takes its objects with it; in Admiral they stay.
+#[test]
+fn w31_dependency_removed() {
+    run("w31-dependency-removed", &["after-04/cluster-c"]);
+}
+
+#[test]
+fn w32_service_deleted() {
+    run("w32-service-deleted", &[]);
+}
+
+#[test]
+fn w33_ingress_hostname_changes() {
+    run("w33-ingress-hostname-changes", &[]);
+}
+
+/// A workload that becomes ignored loses its host; in Admiral the host stays.
+#[test]
+fn w34_deployment_becomes_ignored() {
+    run("w34-deployment-becomes-ignored", &["after-04/cluster-a", "after-04/cluster-c"]);
+}
+
+/// A workload that changes its env loses the old host; in Admiral the host stays.
+#[test]
+fn w35_env_changes() {
+    run("w35-env-changes", &["after-04/cluster-a", "after-04/cluster-c"]);
+}
+
+/// The oldest source cluster's protocol is everybody's; in Admiral the result is random.
+#[test]
+fn w37_protocol_conflict() {
+    run("w37-protocol-conflict", &["after-03/cluster-a", "after-03/cluster-b", "after-03/cluster-c"]);
+}
+
+#[test]
+fn w39_port_forms() {
+    run("w39-port-forms", &[]);
+}
+
+/// A former source that is no client loses the host; in Admiral it keeps a stale gateway.
+#[test]
+fn w41_former_source_goes_stale() {
+    run("w41-former-source-goes-stale", &["after-04/cluster-a", "after-05/cluster-a"]);
+}
+
+/// Every cluster of the case has a region by the newer label, so nothing is frozen; in Admiral one cluster
+/// without the older label freezes the host everywhere.
+#[test]
+fn w43_one_cluster_without_region() {
+    run("w43-one-cluster-without-region", &["after-04/cluster-a", "after-04/cluster-b", "after-04/cluster-c"]);
+}
