@@ -97,7 +97,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     if let Some(listener) = scrape {
         serve(&mut tasks, listener, http::metrics_router(state), &shutdown);
     }
-    let discovery = discovery::run(setup::discovery_options(&options.clusters, &options.mesh), events_sender, shutdown.clone());
+    let discovery =
+        discovery::run(setup::discovery_options(&options.clusters, &options.mesh), events_sender, shutdown.clone());
     tasks.spawn(async move { ("cluster discovery", discovery.await.map_err(Into::into)) });
     let wiring = Wiring {
         events,

@@ -69,8 +69,10 @@ impl Reconciler {
             reason: reason.to_owned(),
             message,
         };
-        let refused =
-            self.refused.iter().map(|(subject, message)| view(String::new(), subject.clone(), "Refused", message.clone()));
+        let refused = self
+            .refused
+            .iter()
+            .map(|(subject, message)| view(String::new(), subject.clone(), "Refused", message.clone()));
         let watches = self.watch_errors.iter().map(|((origin, kind), error)| {
             let cluster = if *origin == Origin::Control { String::new() } else { origin.to_string() };
             view(cluster, format!("{origin}: {}", super::what(*kind)), "WatchFailed", error.clone())

@@ -125,7 +125,8 @@ impl Queue {
             self.unreachable = self.unreachable.saturating_add(1);
         }
         error.clone_into(&mut self.last_error);
-        let pause = backoff(Duration::from_millis(500), self.unreachable, LONGEST_PAUSE).max(at_least).min(LONGEST_PAUSE);
+        let pause =
+            backoff(Duration::from_millis(500), self.unreachable, LONGEST_PAUSE).max(at_least).min(LONGEST_PAUSE);
         self.paused_until = self.paused_until.max(now + pause);
     }
 
