@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use flagship::checker::permit::{ModeWriter, Permit, mode};
-use flagship::clock::SystemClock;
+use flagship::clock::{Clock, SystemClock};
 use flagship::cluster::connection::open;
 use flagship::cluster::event::{ClusterEvent, channel};
 use flagship::cluster::gate::{DEFAULT_REQUEST_TIMEOUT, Gate, GateError, Written};
 use flagship::cluster::source::ClusterSource;
 use flagship::cluster::target::Target;
 use flagship::cluster::watch::{WatchOptions, Watches};
+use flagship::instant::{Instant, WallTime};
 use flagship::mesh::{Change, ClusterId, Kind, ObjectKey, Op, Origin};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -314,6 +316,48 @@ async fn a_passive_instance_leaves_the_folder_as_it_is() {
     assert!(matches!(created, Err(GateError::Closed { .. })));
     assert_eq!(world.text("one.yaml"), entry("one-se", "a"));
     assert_eq!(world.files().len(), 1);
+}
+
+/// A clock that leaps to the end of the permit after so many looks: the gate takes the first two, and a create
+/// takes one before it makes its directory.
+struct LeapingClock(AtomicUsize, usize);
+
+impl Clock for LeapingClock {
+    fn now(&self) -> Instant {
+        let leapt = self.0.fetch_add(1, Ordering::SeqCst) >= self.1;
+        Instant::from_origin(Duration::from_secs(if leapt { 99 } else { 1 }))
+    }
+
+    fn wall(&self) -> WallTime {
+        WallTime::from_unix_ms(0)
+    }
+}
+
+#[tokio::test]
+async fn the_pass_is_asked_again_right_before_the_rename() {
+    let world = world().await;
+    world.write("one.yaml", &entry("one-se", "a"));
+    world.write("two.yaml", &format!("{}---\n{}", entry("two-se", "a"), entry("three-se", "a")));
+    let permit = Permit { epoch: 7, deadline: Instant::from_origin(Duration::from_secs(100)) };
+    let mut changes = Vec::new();
+    for name in ["one-se", "two-se"] {
+        let (uid, resource_version) = versions(&world.read(name).await.unwrap());
+        let (object, again) = (object(name, "b"), resource_version.clone());
+        changes.push((name, Op::Update { object, uid: uid.clone(), resource_version }));
+        changes.push((name, Op::Delete { uid, resource_version: again, requires: None }));
+    }
+    changes.push(("new-se", Op::Create { object: object("new-se", "b") }));
+    let before = world.files();
+    for (name, op) in changes {
+        let looks = if matches!(op, Op::Create { .. }) { 3 } else { 2 };
+        let (writer, reader) = mode();
+        writer.set(Some(permit));
+        let gate = Gate::new(reader, Arc::new(LeapingClock(AtomicUsize::new(0), looks)), DEFAULT_REQUEST_TIMEOUT);
+        let outcome = gate.apply(&permit, &world.target, &Change { key: key(name), op }).await;
+        assert!(matches!(outcome, Err(GateError::Closed { .. })), "{name}: {outcome:?}");
+    }
+    assert_eq!(world.files(), before);
+    assert_eq!(world.text("one.yaml"), entry("one-se", "a"));
 }
 
 #[tokio::test]
