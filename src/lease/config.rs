@@ -75,7 +75,9 @@ pub enum ConfigError {
         max: Duration,
     },
     /// The drift bound is not a drift.
-    #[error("--drift-bound is {0} ppm; it must be at most {MAX_DRIFT_PPM} ppm (20%): clocks that differ by more are broken")]
+    #[error(
+        "--drift-bound is {0} ppm; it must be at most {MAX_DRIFT_PPM} ppm (20%): clocks that differ by more are broken"
+    )]
     Drift(u32),
 }
 

@@ -1,3 +1,5 @@
+//! Tests of the address book.
+
 use super::*;
 use crate::mesh::MeshSettings;
 
