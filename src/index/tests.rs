@@ -1,3 +1,5 @@
+//! The fold of every kind, with good and bad objects.
+
 use super::*;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! The address book in every order of events that matters.
+
 use super::*;
 use crate::mesh::MeshSettings;
 
