@@ -1,4 +1,4 @@
-//! Tests of the index.
+//! The fold of every kind, with good and bad objects.
 
 use super::*;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Tests of the address book.
+//! The address book in every order of events that matters.
 
 use super::*;
 use crate::mesh::MeshSettings;

@@ -60,8 +60,11 @@ fn perform(world: &mut World, act: &Act) {
     }
 }
 
+/// What is desired, what people are told, and what is pending.
+type End = (BTreeMap<ClusterId, BTreeMap<ObjectKey, Value>>, Vec<Condition>, Vec<Change>);
+
 /// The end state of an instance that starts now and reads everything in the given order.
-fn seen_in(order: &[((String, ObjectKey), Value)]) -> (BTreeMap<ClusterId, String>, Vec<Condition>, Vec<Change>) {
+fn seen_in(order: &[((String, ObjectKey), Value)]) -> End {
     let mut planner = Planner::new(MeshOptions::default());
     for cluster in ["a", "b", "c"] {
         planner.add_cluster(&ClusterId::new(cluster));
@@ -77,7 +80,7 @@ fn seen_in(order: &[((String, ObjectKey), Value)]) -> (BTreeMap<ClusterId, Strin
     }
     planner.plan(NOW);
     (
-        crate::render::desired(&planner).unwrap(),
+        planner.desired.clone(),
         planner.conditions(),
         planner.changes.values().flat_map(|c| c.values().cloned()).collect(),
     )
@@ -97,7 +100,7 @@ proptest! {
             }
         }
         world.settle();
-        let live = (crate::render::desired(&world.planner).unwrap(), world.planner.conditions());
+        let live = (world.planner.desired.clone(), world.planner.conditions());
         let mut objects: Vec<_> = world.objects().into_iter().collect();
         let forward = seen_in(&objects);
         // A shuffle that needs no randomness of its own.
