@@ -10,8 +10,12 @@ use std::time::Duration;
 use super::permit::State;
 use super::status::LeaseView;
 use super::{CheckerContext, CheckerError};
+use crate::instant::Instant;
 use crate::lease::{Identity, Lease, LeaseConfig, Notice, Now, Outcome, Request, Step};
 use crate::store::{CheckError, LeaseStore};
+
+/// How often the same error of the store is logged.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(30);
 
 /// A lease, the store that it lives in, and what makes it go.
 pub struct LeaseDriver {
@@ -23,6 +27,7 @@ pub struct LeaseDriver {
     name: String,
     nonce: Box<dyn FnMut() -> String + Send>,
     stopping: bool,
+    complained: Option<(String, Instant)>,
 }
 
 impl LeaseDriver {
@@ -37,6 +42,7 @@ impl LeaseDriver {
             name: String::new(),
             nonce: Box::new(|| uuid::Uuid::new_v4().to_string()),
             stopping: false,
+            complained: None,
         }
     }
 
@@ -106,7 +112,7 @@ impl LeaseDriver {
                 Ok(Err(CheckError::Unreachable(message))) => message,
                 Err(_) => format!("checking {} took too long", self.store.describe()),
             };
-            tracing::warn!("read-only until the lease store answers: {problem}");
+            self.complain(context, "read-only until the lease store answers", &problem);
             context.board.update(|status| {
                 status.store_failures += 1;
                 status.last_error = problem;
@@ -140,8 +146,9 @@ impl LeaseDriver {
                 status.last_error.clear();
             }
         });
-        if let Outcome::Unknown(error) = &outcome {
-            tracing::warn!("no word from the lease store: {error}");
+        match &outcome {
+            Outcome::Unknown(error) => self.complain(context, "no word from the lease store", error),
+            _ => self.complained = None,
         }
         self.lease.on_outcome(request.id, now(context), outcome);
         self.publish(context);
@@ -151,6 +158,16 @@ impl LeaseDriver {
         self.stopping = true;
         self.lease.stop();
         self.publish(context);
+    }
+
+    /// An outage is one line, and one more every half minute while it lasts.
+    fn complain(&mut self, context: &CheckerContext, what: &str, error: &str) {
+        let now = context.clock.now();
+        let told = self.complained.as_ref().is_some_and(|(text, at)| text == error && now < *at + COMPLAIN_EVERY);
+        if !told {
+            tracing::warn!("{what}: {error}");
+            self.complained = Some((error.to_owned(), now));
+        }
     }
 
     /// The decision to the mode first, then the news to people.

@@ -11,7 +11,6 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeyType, MultiRegionConsistency, ReturnValue, ReturnValuesOnConditionCheckFailure, TableDescription,
@@ -23,6 +22,9 @@ use crate::lease::record::{Attribute, LEASE_NAME, RawItem};
 use crate::lease::{Outcome, RequestKind, Write};
 
 pub(crate) mod condition;
+mod error;
+
+pub(crate) use error::brief;
 
 /// How to reach the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +81,7 @@ impl DynamoDbStore {
             .consistent_read(true);
         match request.send().await {
             Ok(output) => Outcome::Read(output.item.map(raw)),
-            Err(error) => Outcome::Unknown(format!("reading {}: {}", self.describe(), DisplayErrorContext(&error))),
+            Err(error) => Outcome::Unknown(format!("reading {}: {}", self.describe(), brief(&error))),
         }
     }
 
@@ -103,7 +105,7 @@ impl DynamoDbStore {
                     Outcome::ConditionFailed(failed.item.clone().map(raw))
                 }
                 // Also where the service says that it did nothing: taking that for unknown is always safe.
-                _ => Outcome::Unknown(format!("writing {}: {}", self.describe(), DisplayErrorContext(&error))),
+                _ => Outcome::Unknown(format!("writing {}: {}", self.describe(), brief(&error))),
             },
         }
     }
@@ -189,14 +191,18 @@ fn unchecked(table: &str, error: &DescribeError) -> CheckError {
              infra/terraform/modules/lock-table, or for a trial with `flagship lease init --create-table`"
         ));
     }
-    if service.and_then(ProvideErrorMetadata::code) == Some("AccessDeniedException") {
+    let code = service.and_then(ProvideErrorMetadata::code);
+    if code == Some("ValidationException") {
+        return CheckError::Refused(format!("--lease-table `{table}` cannot be a table: {}", brief(error)));
+    }
+    if code == Some("AccessDeniedException") {
         return CheckError::Refused(format!(
             "no right to describe table `{table}`, so that its key and consistency cannot be checked; grant \
              dynamodb:DescribeTable (infra/terraform/modules/iam does): {}",
-            DisplayErrorContext(error)
+            brief(error)
         ));
     }
-    CheckError::Unreachable(format!("checking table `{table}`: {}", DisplayErrorContext(error)))
+    CheckError::Unreachable(format!("checking table `{table}`: {}", brief(error)))
 }
 
 /// The SDK's usual configuration, with our own bounds on time and no retries.

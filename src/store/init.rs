@@ -1,12 +1,11 @@
 //! Making the lease item, once: released, epoch 0 (rule 3).
 
-use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 
-use super::dynamodb::DynamoDbStore;
+use super::dynamodb::{DynamoDbStore, brief};
 use super::{CheckError, LeaseStore};
 use crate::lease::record::{
     EPOCH, INSTANCE_ID, LEASE_DURATION_MS, LEASE_NAME, LEASE_OWNER, NOTES, UPDATED_TIME, VERSION,
@@ -66,7 +65,7 @@ pub async fn lease_item(store: &DynamoDbStore) -> Result<Created, InitError> {
             Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(Created::Existed),
             _ => Err(InitError::Request {
                 what: format!("creating the lease item in {}", store.describe()),
-                message: DisplayErrorContext(&error).to_string(),
+                message: brief(&error),
             }),
         },
     }
@@ -94,7 +93,7 @@ pub async fn lease_table(store: &DynamoDbStore) -> Result<Created, InitError> {
         Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => {
             Ok(Created::Existed)
         }
-        Err(error) => Err(failed(DisplayErrorContext(&error).to_string())),
+        Err(error) => Err(failed(brief(&error))),
     }
 }
 

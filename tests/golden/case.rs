@@ -140,7 +140,9 @@ impl World {
         fs::create_dir_all(&directory).expect("the dump directory can be made");
         for (cluster, text) in render::desired(&self.planner).expect("objects can be written") {
             let path = Path::new(&directory).join(format!("{name}-after-{step:02}-{cluster}.yaml"));
-            fs::write(path, text).expect("the dump can be written");
+            if !text.is_empty() {
+                fs::write(path, text).expect("the dump can be written");
+            }
         }
     }
 }

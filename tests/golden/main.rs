@@ -3,6 +3,9 @@
 //!
 //! With FLAGSHIP_DUMP_OBJECTS=DIR every object that the steps produce is written there as YAML.
 
+// A harness that cannot go on should say so by a panic; clippy knows tests only by their attribute.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod api;
 mod case;
 mod compare;
