@@ -318,8 +318,8 @@ async fn a_passive_instance_leaves_the_folder_as_it_is() {
     assert_eq!(world.files().len(), 1);
 }
 
-/// A clock that leaps to the end of the permit after so many looks: the gate takes the first two, and a create
-/// takes one before it makes its directory.
+/// A clock that leaps to the end of the permit after so many looks: the gate takes the first three, and a
+/// create takes one before it makes its directory.
 struct LeapingClock(AtomicUsize, usize);
 
 impl Clock for LeapingClock {
@@ -349,7 +349,7 @@ async fn the_pass_is_asked_again_right_before_the_rename() {
     changes.push(("new-se", Op::Create { object: object("new-se", "b") }));
     let before = world.files();
     for (name, op) in changes {
-        let looks = if matches!(op, Op::Create { .. }) { 3 } else { 2 };
+        let looks = if matches!(op, Op::Create { .. }) { 4 } else { 3 };
         let (writer, reader) = mode();
         writer.set(Some(permit));
         let gate = Gate::new(reader, Arc::new(LeapingClock(AtomicUsize::new(0), looks)), DEFAULT_REQUEST_TIMEOUT);
