@@ -9,6 +9,7 @@ mod diff;
 mod dirty;
 mod observe;
 mod release;
+mod unsupported;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,8 @@ pub struct Planner {
     desired: BTreeMap<ClusterId, BTreeMap<ObjectKey, Value>>,
     changes: BTreeMap<ClusterId, BTreeMap<ObjectKey, Change>>,
     foreign: BTreeSet<(ClusterId, ObjectKey)>,
+    /// Owned objects that were made from what Flagship does not read yet.
+    unsupported: BTreeMap<(ClusterId, ObjectKey), &'static str>,
     releasing: release::Releasing,
     /// Admiral's own record of addresses, if it cannot be read.
     unreadable_record: Option<Condition>,
@@ -62,6 +65,7 @@ impl Planner {
             desired: BTreeMap::new(),
             changes: BTreeMap::new(),
             foreign: BTreeSet::new(),
+            unsupported: BTreeMap::new(),
             releasing: release::Releasing::new(),
             unreadable_record: None,
             recomputed: 0,
@@ -230,7 +234,7 @@ impl Planner {
         for (cluster, changes) in &self.changes {
             keys.extend(changes.keys().map(|key| (cluster.clone(), key.clone())));
         }
-        keys.extend(self.foreign.iter().cloned());
+        keys.extend(self.foreign.iter().chain(self.unsupported.keys()).cloned());
         keys
     }
 

@@ -53,6 +53,8 @@ pub enum Reason {
     InvalidName,
     /// An object of the name that we need belongs to somebody else (case w27).
     ForeignObject,
+    /// An object of Admiral was made from a resource that Flagship does not read yet.
+    Unsupported,
     /// No free address in the prefix.
     AddressSpaceFull,
     /// Clusters disagree on a host's address, or two hosts have one.

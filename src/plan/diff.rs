@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Planner, compare};
+use super::{Planner, compare, unsupported};
 use crate::desired::{has_our_shape, released};
 use crate::index::observed;
-use crate::mesh::{Change, ClusterId, ObjectKey, Op, marks};
+use crate::mesh::{Change, ClusterId, Kind, ObjectKey, Op, marks};
 
 impl Planner {
     /// Compares these objects anew, and returns those whose pending change appeared, changed or vanished.
@@ -16,7 +16,14 @@ impl Planner {
         let mut queue = keys;
         // In the order of the keys, so that a cluster's ConfigMap comes before its ServiceEntries.
         while let Some((cluster, key)) = queue.pop_first() {
+            let was_unsupported = self.unsupported.contains_key(&(cluster.clone(), key.clone()));
             let change = self.change_of(&cluster, &key);
+            if was_unsupported && key.kind == Kind::ServiceEntry {
+                // Its DestinationRule was left alone because of it.
+                let rules =
+                    self.unsupported.keys().filter(|(of, key)| *of == cluster && key.kind != Kind::ServiceEntry);
+                queue.extend(rules.cloned());
+            }
             let changes = self.changes.entry(cluster.clone()).or_default();
             let before = match change.clone() {
                 Some(change) => changes.insert(key.clone(), change),
@@ -38,10 +45,18 @@ impl Planner {
 
     fn change_of(&mut self, cluster: &ClusterId, key: &ObjectKey) -> Option<Change> {
         self.foreign.remove(&(cluster.clone(), key.clone()));
+        self.unsupported.remove(&(cluster.clone(), key.clone()));
         if !self.index.is_plannable(cluster) {
             return None;
         }
-        let observed = self.index.cluster(cluster).and_then(|state| state.observed(key)).cloned();
+        let state = self.index.cluster(cluster)?;
+        let observed = state.observed(key).cloned();
+        if let Some(object) = observed.as_ref().filter(|object| marks::is_owned(object))
+            && let Some(made_from) = unsupported::made_from(key, object, state, &self.options)
+        {
+            self.unsupported.insert((cluster.clone(), key.clone()), made_from);
+            return None;
+        }
         let desired = self.desired.get(cluster).and_then(|desired| desired.get(key));
         let op = match (desired, observed) {
             (Some(desired), None) => Op::Create { object: desired.clone() },

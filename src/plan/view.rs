@@ -97,6 +97,13 @@ impl Planner {
             );
             conditions.push(Condition::new(Some(cluster), key.to_string(), Reason::ForeignObject, message));
         }
+        for ((cluster, key), made_from) in &self.unsupported {
+            let message = format!(
+                "it was made from {made_from}, which this version does not read, so it is left as it is and not kept up \
+                 to date; keep Admiral for this host, or delete the object to have it made anew without that"
+            );
+            conditions.push(Condition::new(Some(cluster), key.to_string(), Reason::Unsupported, message));
+        }
         conditions.extend(self.host_conflicts());
         conditions.sort();
         conditions.dedup();

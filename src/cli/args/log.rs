@@ -45,10 +45,11 @@ impl LogArgs {
     }
 
     /// Ours at the level that was asked for; libraries only when they warn, unless everything is wanted. The
-    /// embedded engine takes each lost race for a warning.
+    /// embedded engine takes each lost race for a warning, kube each refused request for an error: we say both
+    /// ourselves, with what they mean.
     fn filter(&self) -> EnvFilter {
         let level = self.log_level;
         let libraries = if level == tracing::Level::TRACE { level } else { level.min(tracing::Level::WARN) };
-        EnvFilter::new(format!("{libraries},flagship={level},dynoxide=error"))
+        EnvFilter::new(format!("{libraries},flagship={level},dynoxide=error,kube_client=off"))
     }
 }

@@ -1,0 +1,37 @@
+//! Objects that Admiral made from resources which Flagship does not read yet. Rewriting or deleting them would
+//! take traffic away from whoever relies on them, so they stay as they are and people are told.
+
+use serde_json::Value;
+
+use crate::desired::names;
+use crate::index::{State, observed};
+use crate::mesh::{Kind, MeshOptions, ObjectKey, marks};
+
+/// What an owned object was made from that Flagship does not know; `None` if it may be planned.
+pub(super) fn made_from(key: &ObjectKey, object: &Value, state: &State, options: &MeshOptions) -> Option<&'static str> {
+    match key.kind {
+        Kind::ServiceEntry => entry_made_from(object),
+        Kind::DestinationRule if object.pointer("/spec/trafficPolicy/loadBalancer/localityLbSetting").is_some() => {
+            Some("a GlobalTrafficPolicy or Admiral's active/passive default")
+        }
+        Kind::DestinationRule => {
+            let entry = state.observed(&entry_key(observed::host(object)?, options))?;
+            entry_made_from(entry).filter(|_| marks::is_owned(entry))
+        }
+        _ => None,
+    }
+}
+
+fn entry_made_from(entry: &Value) -> Option<&'static str> {
+    let annotations = entry.pointer("/metadata/annotations");
+    if marks::POLICY_ANNOTATIONS.iter().any(|name| annotations.is_some_and(|all| all.get(name).is_some())) {
+        return Some("a GlobalTrafficPolicy");
+    }
+    let endpoints = entry.pointer("/spec/endpoints").and_then(Value::as_array)?;
+    let is_rollout = |endpoint: &Value| endpoint.pointer("/labels/type").and_then(Value::as_str) == Some("rollout");
+    endpoints.iter().any(is_rollout).then_some("an Argo Rollout")
+}
+
+fn entry_key(host: &str, options: &MeshOptions) -> ObjectKey {
+    ObjectKey::new(Kind::ServiceEntry, options.sync_namespace.clone(), names::entry(host))
+}
