@@ -9,6 +9,7 @@
 //! only the fence inside a cluster can refuse that.
 
 pub mod config;
+pub mod identity;
 pub mod message;
 mod outcome;
 pub mod permit;
@@ -20,7 +21,8 @@ mod sighting;
 mod writes;
 
 pub use config::{ConfigError, LeaseConfig, Timings};
+pub use identity::Identity;
 pub use message::{Notice, Outcome, Purpose, Request, RequestKind, Step, Write};
 pub use permit::Permit;
-pub use protocol::{Eligibility, Identity, Lease, Now};
+pub use protocol::{Eligibility, Lease, Now};
 pub use record::{Attribute, Expect, Item, LeaseRecord, RawItem};

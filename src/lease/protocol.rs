@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::config::LeaseConfig;
+use super::identity::Identity;
 use super::message::{Notice, Request, RequestKind, Step, Write};
 use super::permit::Permit;
 use super::record::{EPOCH_LIMIT, Item, LeaseRecord};
@@ -14,19 +15,6 @@ use super::sent::{SentLog, SentWrite};
 use super::sighting::{Free, Judge, Sighting};
 use super::writes::Author;
 use crate::instant::{Instant, WallTime};
-
-/// Who this instance is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// `leaseOwner`: a name for people, not empty.
-    pub owner: String,
-    /// A uuid that no other process, past or present, has.
-    pub instance_id: String,
-    /// Where this instance's API answers.
-    pub endpoint: String,
-    /// This instance's Region.
-    pub region: String,
-}
 
 /// Both clocks, read together.
 #[derive(Clone, Copy, Debug)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::config::LeaseConfig;
+use super::identity::Identity;
 use super::message::{Purpose, Write};
-use super::protocol::Identity;
 use super::record::{
     ACQUIRED_TIME, Attribute, ENDPOINT, EPOCH, Expect, INSTANCE_ID, LEASE_DURATION_MS, LEASE_OWNER, NOTES, REGION,
     SWITCHOVER_TO, UPDATED_TIME, VERSION,
