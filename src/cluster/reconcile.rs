@@ -125,7 +125,13 @@ impl Reconciler {
                         self.fold(event);
                     }
                 }
-                Some(finished) = self.writes.join_next() => self.finish(finished),
+                Some(finished) = self.writes.join_next() => match finished {
+                    Ok(finished) => self.finish(&finished),
+                    Err(error) => {
+                        tracing::error!("a write task died, its object is unknown; the reconciler ends: {error}");
+                        return;
+                    }
+                },
                 Some(query) = self.wiring.queries.recv() => self.answer(query),
                 () = self.wiring.mode.changed() => {}
                 () = sleep(pause), if pause.is_some() => {}

@@ -80,22 +80,16 @@ impl Reconciler {
         });
     }
 
-    pub(super) fn finish(&mut self, finished: Result<Finished, tokio::task::JoinError>) {
-        let finished = match finished {
-            Ok(finished) => finished,
-            Err(error) => {
-                tracing::error!("a write task died: {error}");
-                return;
-            }
-        };
+    /// Takes the outcome of a write in.
+    pub(super) fn finish(&mut self, finished: &Finished) {
         let origin = Origin::Cluster(finished.cluster.clone());
         if let Reread::As(object) = &finished.reread {
             self.observe(&origin, &finished.key, object.as_ref());
         }
         match &finished.outcome {
-            Some(Ok(written)) => self.succeeded(&origin, &finished, written),
-            Some(Err(error)) => self.failed(&finished, error),
-            None => self.reread_only(&finished),
+            Some(Ok(written)) => self.succeeded(&origin, finished, written),
+            Some(Err(error)) => self.failed(finished, error),
+            None => self.reread_only(finished),
         }
         self.requeue(&finished.cluster, &finished.key);
         self.report_soon();
