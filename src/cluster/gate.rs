@@ -92,6 +92,12 @@ impl Gate {
         let _ = in_flight.wait_for(|count| *count == 0).await;
     }
 
+    /// The permit under which a write may start now: good for as long as the write may take.
+    pub fn permit(&self) -> Option<Permit> {
+        let now = self.clock.now();
+        self.mode.permit(now).filter(|permit| permit.covers(now, self.request_timeout))
+    }
+
     /// Writes in flight now.
     pub fn in_flight(&self) -> usize {
         *self.in_flight.borrow()

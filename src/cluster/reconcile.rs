@@ -274,7 +274,8 @@ impl Reconciler {
     fn wake_at(&self) -> Option<Instant> {
         let now = self.wiring.clock.now();
         let grace = Some(self.sync.grace_ends()).filter(|ends| *ends > now);
-        let may_write = self.wiring.mode.permit(now).is_some() && self.sync.is_plannable();
+        // Without a permit nothing waits for time: the mode wakes the reconciler.
+        let may_write = self.wiring.gate.permit().is_some() && self.sync.is_plannable();
         let queues = self.members.values().filter(|_| may_write).filter_map(|member| member.queue.wake_at());
         queues.chain(grace).chain(self.report_at).min()
     }

@@ -39,7 +39,7 @@ impl Reconciler {
     /// Starts as many writes as may be in flight. Without a permit, or before the mesh is known, none.
     pub(super) fn dispatch(&mut self) {
         let now = self.wiring.clock.now();
-        let Some(permit) = self.wiring.mode.permit(now) else { return };
+        let Some(permit) = self.wiring.gate.permit() else { return };
         if !self.sync.is_plannable() {
             return;
         }
