@@ -3,7 +3,6 @@
 //! Invariant: whatever is here was parsed. What must fit together (the durations of the lease, the names of
 //! the mesh) is checked by the module that uses it.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::cluster::source::{ClusterSource, NamedSource};
+use crate::mesh::MeshSettings;
 
 /// `flagship run`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,7 +28,7 @@ pub struct RunOptions {
     /// The clusters.
     pub clusters: ClusterOptions,
     /// The mesh.
-    pub mesh: MeshFlags,
+    pub mesh: MeshSettings,
 }
 
 /// `flagship render`.
@@ -37,7 +37,7 @@ pub struct RenderOptions {
     /// The clusters.
     pub clusters: ClusterOptions,
     /// The mesh.
-    pub mesh: MeshFlags,
+    pub mesh: MeshSettings,
     /// Where `NAME.yaml` is written for each cluster; standard output when there is none.
     pub output_dir: Option<PathBuf>,
 }
@@ -110,51 +110,6 @@ pub struct ClusterOptions {
     pub secret_namespace: String,
     /// The label that such a secret carries, with the value `true`.
     pub secret_label: String,
-}
-
-/// The mesh's settings under Admiral's names, unchecked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct MeshFlags {
-    /// Where generated objects live.
-    pub sync_namespace: String,
-    /// Where Dependency records live, in the control cluster.
-    pub dependency_namespace: String,
-    /// The end of every generated host.
-    pub hostname_suffix: String,
-    /// Label, else annotation, of the pod template that names the workload.
-    pub workload_identity_key: String,
-    /// Label or annotation that names the environment.
-    pub env_key: String,
-    /// Label `app` of the gateway Service.
-    pub gateway_app: String,
-    /// The namespace of the gateway Service.
-    pub gateway_namespace: String,
-    /// Must be `"true"` on the pod template.
-    pub deployment_annotation: String,
-    /// Label of the pod template that hides a workload.
-    pub admiral_ignore_label: String,
-    /// The first two octets of generated addresses.
-    pub se_ip_prefix: String,
-    /// New hosts get no address.
-    pub disable_ip_generation: bool,
-    /// A dot ends gateway host names.
-    pub enable_absolute_fqdn: bool,
-    /// With the former, a dot ends local host names too.
-    pub enable_absolute_fqdn_for_local_endpoints: bool,
-    /// Warm-up of DestinationRules.
-    #[serde(serialize_with = "as_text")]
-    pub default_warmup_duration: Duration,
-    /// Connection pool of DestinationRules.
-    pub max_requests_per_connection: u32,
-    /// No outlier detection by default.
-    pub disable_default_automatic_failover: bool,
-    /// Identities for which nothing is written.
-    pub excluded_identity_list: BTreeSet<String>,
-    /// Admiral's record of addresses.
-    pub address_configmap: String,
-    /// How long the address of a removed host is kept from others.
-    #[serde(serialize_with = "as_text")]
-    pub address_hold: Duration,
 }
 
 fn as_text<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

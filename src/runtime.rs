@@ -35,6 +35,7 @@ use crate::cluster::reconcile::{Reconciler, Wiring};
 use crate::http::{self, HttpState, Instance};
 use crate::instant::Instant;
 use crate::lease::{Eligibility, Identity};
+use crate::mesh::MeshOptions;
 use crate::metrics::Metrics;
 use crate::options::RunOptions;
 use crate::plan::Planner;
@@ -81,7 +82,7 @@ async fn start(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Started> {
     let clock: SharedClock = Arc::new(SystemClock);
-    let planner = Planner::new(setup::mesh_options(&options.mesh)?);
+    let planner = Planner::new(MeshOptions::new(options.mesh.clone())?);
     let checker_options = setup::checker_options(options)?;
     let identity = checker_options.identity.clone();
     let lease_duration = options.lease.lease_duration;

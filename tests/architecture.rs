@@ -27,7 +27,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("http", &["checker", "clock", "cluster", "instant", "metrics"]),
     ("embedded", &[]),
     // Arguments and wiring.
-    ("options", &["cluster"]),
+    ("options", &["cluster", "mesh"]),
     (
         "runtime",
         &[
@@ -36,7 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("demo", &["embedded", "http", "text"]),
-    ("cli", &["cluster", "demo", "http", "options", "runtime", "text"]),
+    ("cli", &["cluster", "demo", "http", "mesh", "options", "runtime", "text"]),
     ("lib", &[]),
     ("main", &[]),
 ];

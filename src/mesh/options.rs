@@ -7,10 +7,12 @@ use std::net::Ipv4Addr;
 use std::ops::Deref;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use super::name;
 
 /// What the flags say, unchecked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MeshSettings {
     /// `--sync_namespace`: where generated objects live.
     pub sync_namespace: String,
@@ -39,6 +41,7 @@ pub struct MeshSettings {
     /// `--enable_absolute_fqdn_for_local_endpoints`: with the former, a dot ends local host names too.
     pub enable_absolute_fqdn_for_local_endpoints: bool,
     /// `--default_warmup_duration_in_seconds`.
+    #[serde(serialize_with = "as_text")]
     pub default_warmup_duration: Duration,
     /// `--max_requests_per_connection`.
     pub max_requests_per_connection: u32,
@@ -49,6 +52,7 @@ pub struct MeshSettings {
     /// `--se_address_configmap`: Admiral's own record of addresses, read only.
     pub address_configmap: String,
     /// How long the address of a removed host is kept from others.
+    #[serde(serialize_with = "as_text")]
     pub address_hold: Duration,
 }
 
@@ -169,6 +173,10 @@ impl Deref for MeshOptions {
     fn deref(&self) -> &MeshSettings {
         &self.settings
     }
+}
+
+fn as_text<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_duration(*duration))
 }
 
 fn refuse(flag: &'static str, value: &str, check: Result<(), String>, remedy: &'static str) -> Result<(), OptionError> {

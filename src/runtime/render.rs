@@ -12,7 +12,7 @@ use crate::cluster::event::{self, ClusterEvent};
 use crate::cluster::reconcile::sync::Sync;
 use crate::cluster::watch::kinds;
 use crate::lease::Eligibility;
-use crate::mesh::{ClusterId, Origin};
+use crate::mesh::{ClusterId, MeshOptions, Origin};
 use crate::options::RenderOptions;
 use crate::plan::Planner;
 
@@ -24,7 +24,7 @@ const LISTS_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 /// # Errors
 /// When a cluster cannot be read, a manifest is wrong, or the output cannot be written.
 pub async fn render(options: RenderOptions) -> anyhow::Result<()> {
-    let mut planner = Planner::new(setup::mesh_options(&options.mesh)?);
+    let mut planner = Planner::new(MeshOptions::new(options.mesh.clone())?);
     let problems = tokio::time::timeout(LISTS_WITHIN, observe(&options, &mut planner))
         .await
         .context("a cluster has not delivered its first lists in time; see the log")??;

@@ -8,41 +8,14 @@ use crate::checker::CheckerOptions;
 use crate::cluster::discovery::DiscoveryOptions;
 use crate::cluster::watch::WatchOptions;
 use crate::lease::{Identity, LeaseConfig, Timings};
-use crate::mesh::{MeshOptions, MeshSettings};
-use crate::options::{ClusterOptions, LeaseInitOptions, LeaseOptions, MeshFlags, RunOptions, TableOptions};
+use crate::mesh::MeshSettings;
+use crate::options::{ClusterOptions, LeaseInitOptions, LeaseOptions, RunOptions, TableOptions};
 use crate::store::LeaseStore;
 use crate::store::dynamodb::{DynamoDbOptions, DynamoDbStore};
 use crate::store::init::{Created, lease_item, lease_table};
 
 /// Setting up a table is not on the lease path and may take longer than one of its requests.
 const INIT_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// The settings of the mesh, checked.
-pub(super) fn mesh_options(flags: &MeshFlags) -> anyhow::Result<MeshOptions> {
-    let flags = flags.clone();
-    let settings = MeshSettings {
-        sync_namespace: flags.sync_namespace,
-        dependency_namespace: flags.dependency_namespace,
-        hostname_suffix: flags.hostname_suffix,
-        workload_identity_key: flags.workload_identity_key,
-        env_key: flags.env_key,
-        gateway_app: flags.gateway_app,
-        gateway_namespace: flags.gateway_namespace,
-        deployment_annotation: flags.deployment_annotation,
-        admiral_ignore_label: flags.admiral_ignore_label,
-        se_ip_prefix: flags.se_ip_prefix,
-        disable_ip_generation: flags.disable_ip_generation,
-        enable_absolute_fqdn: flags.enable_absolute_fqdn,
-        enable_absolute_fqdn_for_local_endpoints: flags.enable_absolute_fqdn_for_local_endpoints,
-        default_warmup_duration: flags.default_warmup_duration,
-        max_requests_per_connection: flags.max_requests_per_connection,
-        disable_default_automatic_failover: flags.disable_default_automatic_failover,
-        excluded_identity_list: flags.excluded_identity_list,
-        address_configmap: flags.address_configmap,
-        address_hold: flags.address_hold,
-    };
-    Ok(MeshOptions::new(settings)?)
-}
 
 /// What the checkers need, with a uuid for this process.
 pub(super) fn checker_options(options: &RunOptions) -> anyhow::Result<CheckerOptions> {
@@ -60,7 +33,7 @@ pub(super) fn checker_options(options: &RunOptions) -> anyhow::Result<CheckerOpt
 }
 
 /// Where the clusters are, and which of their namespaces are watched.
-pub(super) fn discovery_options(clusters: &ClusterOptions, mesh: &MeshFlags) -> DiscoveryOptions {
+pub(super) fn discovery_options(clusters: &ClusterOptions, mesh: &MeshSettings) -> DiscoveryOptions {
     DiscoveryOptions {
         control: clusters.control.clone(),
         clusters: clusters.named.clone(),

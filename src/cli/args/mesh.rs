@@ -7,7 +7,7 @@ use clap::{ArgAction, Args};
 
 use crate::cli::parse;
 use crate::http::parse_go_bool;
-use crate::options::MeshFlags;
+use crate::mesh::MeshSettings;
 
 /// The mesh.
 #[derive(Clone, Debug, Args)]
@@ -99,9 +99,9 @@ pub struct MeshArgs {
 
 impl MeshArgs {
     /// The settings as they are; the mesh checks them.
-    pub fn resolve(self) -> MeshFlags {
+    pub fn resolve(self) -> MeshSettings {
         let excluded: BTreeSet<_> = self.excluded_identity_list.into_iter().filter(|id| !id.is_empty()).collect();
-        MeshFlags {
+        MeshSettings {
             sync_namespace: self.sync_namespace,
             dependency_namespace: self.dependency_namespace,
             hostname_suffix: self.hostname_suffix,
