@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-const REMEDY: &str = "run `scripts/test-servers up` first (or `scripts/test`, which does it and then runs the tests)";
+/// What to do when one is missing.
+pub const REMEDY: &str =
+    "run `scripts/test-servers up` first (or `scripts/test`, which does it and then runs the tests)";
 
 /// One kube-apiserver.
 #[derive(Clone, Debug)]
