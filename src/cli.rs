@@ -125,11 +125,3 @@ fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
     let _ = writeln!(io::stderr(), "error: {error:#}");
     ExitCode::from(code)
 }
-
-/// Prints to standard output; a reader that went away (`| head`) is no error.
-pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("could not write to standard output"),
-    }
-}

@@ -163,6 +163,7 @@ async fn limit_time(request: Request, next: Next) -> Response {
 
 async fn scrape(State(state): State<HttpState>) -> Response {
     let Standing { now, permit, epoch, .. } = state.standing();
+    state.metrics.follow(&state.board.read());
     match state.metrics.encode(permit, epoch, now) {
         Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written as text\n"),

@@ -104,16 +104,19 @@ impl Index {
     pub fn apply(&mut self, origin: &Origin, object: &Value) -> Result<Touched, DecodeError> {
         let root = At::root(object);
         let api_version = root.field("apiVersion")?.text()?.unwrap_or_default();
-        let Some(kind) = Kind::of(api_version, root.field("kind")?.text()?.unwrap_or_default()) else {
-            return Ok(Touched::none());
-        };
-        let name = root.field("metadata.name")?;
-        let name = name.text()?.filter(|n| !n.is_empty()).ok_or_else(|| name.error("the name of the object"))?;
-        let namespace = match kind.namespace_scope() {
-            NamespaceScope::ClusterScoped => "",
-            _ => root.field("metadata.namespace")?.text()?.unwrap_or("default"),
-        };
-        self.fold(origin, &ObjectKey::new(kind, namespace, name), Some(object))
+        match Kind::of(api_version, root.field("kind")?.text()?.unwrap_or_default()) {
+            Some(kind) => self.apply_as(origin, kind, object),
+            None => Ok(Touched::none()),
+        }
+    }
+
+    /// As [`Self::apply`], for an object that is known to be of `kind`: the items of an API server's list do
+    /// not say so themselves.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_as(&mut self, origin: &Origin, kind: Kind, object: &Value) -> Result<Touched, DecodeError> {
+        self.fold(origin, &key_of(kind, object)?, Some(object))
     }
 
     /// Folds the deletion of an object.
@@ -135,9 +138,10 @@ impl Index {
         let mut errors = Vec::new();
         let mut listed = BTreeSet::new();
         for object in objects {
-            let field = |pointer| observed::text(object, pointer).unwrap_or_default();
-            listed.insert(Name::new(field("/metadata/namespace"), field("/metadata/name")));
-            match self.apply(origin, object) {
+            if let Ok(key) = key_of(kind, object) {
+                listed.insert(Name::from(&key));
+            }
+            match self.apply_as(origin, kind, object) {
                 Ok(more) => touched.merge(more),
                 Err(error) => errors.push(error),
             }
@@ -234,6 +238,17 @@ impl Index {
         let called = identities.iter().filter_map(|identity| self.servers.get(identity)).flat_map(BTreeMap::keys);
         Touched::identities(identities.iter().chain(called))
     }
+}
+
+fn key_of(kind: Kind, object: &Value) -> Result<ObjectKey, DecodeError> {
+    let root = At::root(object);
+    let name = root.field("metadata.name")?;
+    let name = name.text()?.filter(|n| !n.is_empty()).ok_or_else(|| name.error("the name of the object"))?;
+    let namespace = match kind.namespace_scope() {
+        NamespaceScope::ClusterScoped => "",
+        _ => root.field("metadata.namespace")?.text()?.unwrap_or("default"),
+    };
+    Ok(ObjectKey::new(kind, namespace, name))
 }
 
 #[cfg(test)]

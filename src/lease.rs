@@ -14,6 +14,7 @@ mod outcome;
 pub mod permit;
 pub mod protocol;
 pub mod record;
+mod role;
 mod sent;
 mod sighting;
 mod writes;

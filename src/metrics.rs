@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::checker::permit::{Permit, State};
+use crate::checker::status::CheckerStatus;
 use crate::instant::Instant;
 use families::Families;
 use labels::{Cluster, ClusterReason, Outcome, Reason, StateLabel, Write};
@@ -47,22 +48,22 @@ impl Metrics {
         self.families.permit_remaining.set(remaining);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
-        Ok(text)
+        // The encoder writes `inf`, which OpenMetrics does not know.
+        Ok(text.replace("_permit_remaining_seconds inf\n", "_permit_remaining_seconds +Inf\n"))
     }
 
-    /// A request to the lease store ended: `ok`, `conflict`, `timeout`, `error`, ...
-    pub fn lease_request(&self, outcome: &str) {
-        self.families.lease_requests.get_or_create(&Outcome { outcome: outcome.to_owned() }).inc();
-    }
-
-    /// This instance claimed the lease.
-    pub fn took_over(&self) {
-        self.families.takeovers.inc();
-    }
-
-    /// This instance changed its state.
-    pub fn transitioned(&self, state: State) {
-        self.families.transitions.get_or_create(&StateLabel { state: state.as_str().to_owned() }).inc();
+    /// Takes over what the state checker counts, before a scrape.
+    pub fn follow(&self, checker: &CheckerStatus) {
+        use std::sync::atomic::Ordering::Relaxed;
+        for (outcome, count) in [("answered", checker.store_successes), ("unknown", checker.store_failures)] {
+            let label = Outcome { outcome: outcome.to_owned() };
+            self.families.lease_requests.get_or_create(&label).inner().store(count, Relaxed);
+        }
+        self.families.takeovers.inner().store(checker.takeovers, Relaxed);
+        for (state, count) in [(State::Active, checker.activations), (State::Passive, checker.deactivations)] {
+            let label = StateLabel { state: state.as_str().to_owned() };
+            self.families.transitions.get_or_create(&label).inner().store(count, Relaxed);
+        }
     }
 
     /// How many changes are still to be written to `cluster` (on a passive: would be).
@@ -151,9 +152,7 @@ mod tests {
     #[test]
     fn every_promised_name_is_there_with_its_labels() {
         let metrics = Metrics::new("1");
-        metrics.lease_request("ok");
-        metrics.took_over();
-        metrics.transitioned(State::Active);
+        metrics.follow(&CheckerStatus { store_successes: 5, takeovers: 1, activations: 2, ..CheckerStatus::default() });
         metrics.set_pending("west", 3);
         metrics.wrote("west", "create", "ServiceEntry", Duration::from_millis(20));
         metrics.write_failed("west", "conflict");
@@ -165,9 +164,9 @@ mod tests {
         metrics.gate_refused("passive");
         let text = metrics.encode(None, 0, at(0)).unwrap();
         for line in [
-            "flagship_lease_requests_total{outcome=\"ok\"} 1",
+            "flagship_lease_requests_total{outcome=\"answered\"} 5",
             "flagship_takeovers_total 1",
-            "flagship_state_transitions_total{state=\"active\"} 1",
+            "flagship_state_transitions_total{state=\"active\"} 2",
             "flagship_plan_pending_changes{cluster=\"west\"} 3",
             "flagship_writes_total{cluster=\"west\",verb=\"create\",kind=\"ServiceEntry\"} 1",
             "flagship_write_failures_total{cluster=\"west\",reason=\"conflict\"} 1",

@@ -5,7 +5,9 @@
 //! has never been seen nothing is deleted, since what looks superfluous may belong to it.
 
 mod compare;
+mod diff;
 mod dirty;
+mod observe;
 mod release;
 mod view;
 
@@ -14,10 +16,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::desired::{self, AddressBook, Objects, Resolved, has_our_shape, released};
-use crate::index::{DecodeError, Index, Touched, observed};
+use crate::desired::{self, AddressBook, Objects, Resolved};
+use crate::index::{DecodeError, Index, Touched};
 use crate::instant::WallTime;
-use crate::mesh::{Change, ClusterId, Condition, Kind, MeshOptions, ObjectKey, Op, Origin, Reason, marks};
+use crate::mesh::{Change, ClusterId, Condition, Kind, MeshOptions, ObjectKey, Origin};
 use dirty::Dirty;
 pub use view::ClusterView;
 
@@ -39,7 +41,7 @@ pub struct Planner {
     desired: BTreeMap<ClusterId, BTreeMap<ObjectKey, Value>>,
     changes: BTreeMap<ClusterId, BTreeMap<ObjectKey, Change>>,
     foreign: BTreeSet<(ClusterId, ObjectKey)>,
-    releasing: release::FirstSeen,
+    releasing: release::Releasing,
     /// Admiral's own record of addresses, if it cannot be read.
     unreadable_record: Option<Condition>,
     recomputed: usize,
@@ -60,7 +62,7 @@ impl Planner {
             desired: BTreeMap::new(),
             changes: BTreeMap::new(),
             foreign: BTreeSet::new(),
-            releasing: release::FirstSeen::new(),
+            releasing: release::Releasing::new(),
             unreadable_record: None,
             recomputed: 0,
         }
@@ -72,6 +74,16 @@ impl Planner {
     /// When the object cannot be read; it is then also among [`Self::conditions`].
     pub fn apply(&mut self, origin: &Origin, object: &Value) -> Result<(), DecodeError> {
         let touched = self.index.apply(origin, object)?;
+        self.absorb(origin, touched);
+        Ok(())
+    }
+
+    /// As [`Self::apply`], for an object that is known to be of `kind`; see [`Index::apply_as`].
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_as(&mut self, origin: &Origin, kind: Kind, object: &Value) -> Result<(), DecodeError> {
+        let touched = self.index.apply_as(origin, kind, object)?;
         self.absorb(origin, touched);
         Ok(())
     }
@@ -125,7 +137,7 @@ impl Planner {
             dirty.identities.extend(self.index.identities().chain(self.resolved.keys()).cloned());
             dirty.keys.extend(self.every_key());
         }
-        let mut stale = self.resolve(&dirty.identities);
+        let mut stale = self.resolve(&dirty.identities, &mut dirty.keys);
         // Without the control cluster's record an address might be given twice.
         if self.index.control().synced {
             for name in self.book.settle(now) {
@@ -137,8 +149,13 @@ impl Planner {
         self.compare_keys(dirty.keys)
     }
 
-    /// The identities that must be generated anew, after those of `identities` were resolved anew.
-    fn resolve(&mut self, identities: &BTreeSet<String>) -> BTreeSet<String> {
+    /// The identities that must be generated anew, after those of `identities` were resolved anew. Adds to `keys`
+    /// the ServiceEntries of hosts that nobody wants any more, or that somebody wants again.
+    fn resolve(
+        &mut self,
+        identities: &BTreeSet<String>,
+        keys: &mut BTreeSet<(ClusterId, ObjectKey)>,
+    ) -> BTreeSet<String> {
         let mut stale = identities.clone();
         for identity in identities {
             self.recomputed += 1;
@@ -159,6 +176,8 @@ impl Planner {
                     claimants.remove(identity)
                 };
                 self.book.want(name, !claimants.is_empty());
+                let key = ObjectKey::new(Kind::ServiceEntry, &self.options.sync_namespace, name);
+                keys.extend(self.book.clusters_with(name).map(|cluster| (cluster.clone(), key.clone())));
                 if claimants.is_empty() {
                     self.claimants.remove(name);
                 }
@@ -198,79 +217,6 @@ impl Planner {
         keys
     }
 
-    fn compare_keys(&mut self, keys: BTreeSet<(ClusterId, ObjectKey)>) -> BTreeSet<(ClusterId, ObjectKey)> {
-        let mut changed = BTreeSet::new();
-        let mut queue = keys;
-        // In the order of the keys, so that a cluster's ConfigMap comes before its ServiceEntries.
-        while let Some((cluster, key)) = queue.pop_first() {
-            let change = self.change_of(&cluster, &key);
-            let changes = self.changes.entry(cluster.clone()).or_default();
-            let before = match change.clone() {
-                Some(change) => changes.insert(key.clone(), change),
-                None => changes.remove(&key),
-            };
-            if before == change {
-                continue;
-            }
-            if key == released::key(&self.options) && before.is_some() != change.is_some() {
-                // Deletes wait for this map, or need no longer wait.
-                let deletes = changes.values().filter(|change| matches!(change.op, Op::Delete { .. }));
-                queue.extend(deletes.map(|change| (cluster.clone(), change.key.clone())));
-            }
-            changed.insert((cluster, key));
-        }
-        self.changes.retain(|_, changes| !changes.is_empty());
-        changed
-    }
-
-    fn change_of(&mut self, cluster: &ClusterId, key: &ObjectKey) -> Option<Change> {
-        self.foreign.remove(&(cluster.clone(), key.clone()));
-        if !self.index.is_plannable(cluster) {
-            return None;
-        }
-        let observed = self.index.cluster(cluster).and_then(|state| state.observed(key)).cloned();
-        let desired = self.desired.get(cluster).and_then(|desired| desired.get(key));
-        let op = match (desired, observed) {
-            (Some(desired), None) => Op::Create { object: desired.clone() },
-            (Some(_), Some(observed)) if !marks::is_owned(&observed) => {
-                self.foreign.insert((cluster.clone(), key.clone()));
-                return None;
-            }
-            (Some(desired), Some(observed)) => {
-                if compare::is_as_desired(desired, &observed, &self.options) {
-                    return None;
-                }
-                let object = compare::merged(desired, &observed, &self.options);
-                let (uid, resource_version) = compare::version(&observed);
-                Op::Update { object, uid, resource_version }
-            }
-            (None, Some(observed)) if self.is_orphan(key, &observed) => {
-                let (uid, resource_version) = compare::version(&observed);
-                Op::Delete { uid, resource_version, requires: self.required_before(cluster, key) }
-            }
-            (None, _) => return None,
-        };
-        Some(Change { key: key.clone(), op })
-    }
-
-    /// Whether an observed object that nothing desires is ours to delete.
-    fn is_orphan(&self, key: &ObjectKey, object: &Value) -> bool {
-        let Some(host) = observed::host(object) else { return false };
-        self.index.is_complete()
-            && marks::is_owned(object)
-            && has_our_shape(key, host, &self.options)
-            && !self.is_frozen(host)
-    }
-
-    /// Whether the host belongs to an excluded identity, whose objects stay as they are (reconcile-spec N8).
-    fn is_frozen(&self, host: &str) -> bool {
-        let host = host.to_lowercase();
-        self.options.excluded_identity_list.iter().any(|identity| {
-            let tail = format!(".{identity}.{}", self.options.hostname_suffix).to_lowercase();
-            host.ends_with(&tail)
-        })
-    }
-
     fn every_key(&self) -> BTreeSet<(ClusterId, ObjectKey)> {
         let mut keys = BTreeSet::new();
         for (cluster, state) in self.index.clusters() {
@@ -296,48 +242,6 @@ impl Planner {
             }
         }
         self.dirty.absorb(origin, touched);
-    }
-
-    /// Tells the address book of Admiral's own record (reconcile-spec 3.3).
-    fn read_record(&mut self, key: &ObjectKey) {
-        if key.kind != Kind::ConfigMap || key.name != self.options.address_configmap {
-            return;
-        }
-        let parsed = self.index.control().observed(key).map_or(Ok(BTreeMap::new()), |map| released::parse_admiral(map));
-        self.unreadable_record = match parsed {
-            Ok(entries) => {
-                self.book.record(entries);
-                None
-            }
-            Err(cause) => {
-                let message = format!("{cause}; correct it (until then what was read before stays in force)");
-                Some(Condition::new(None, key.to_string(), Reason::InvalidObject, message))
-            }
-        };
-        // The book is settled by the next plan, even if nothing else happens.
-        self.dirty.book = true;
-    }
-
-    /// Tells the address book of an observed object.
-    fn read_observed(&mut self, cluster: &ClusterId, key: &ObjectKey) {
-        let Some(object) = self.index.cluster(cluster).map(|state| state.observed(key)) else { return };
-        match key.kind {
-            Kind::ServiceEntry => {
-                let address = object.and_then(|entry| observed::address(entry));
-                let is_ours = object.is_some_and(|entry| marks::is_owned(entry));
-                self.book.observe(cluster, &key.name, address, is_ours);
-                // Its endpoints are part of what is desired while some cluster is unknown.
-                if !self.index.is_complete() {
-                    self.dirty.identities.extend(self.claimants.get(&key.name).into_iter().flatten().cloned());
-                }
-            }
-            Kind::ConfigMap if *key == released::key(&self.options) => {
-                let owned = object.filter(|map| marks::is_owned(map));
-                let entries = owned.map(|map| released::parse(map)).unwrap_or_default();
-                self.book.remember_released(cluster, entries);
-            }
-            _ => {}
-        }
     }
 }
 

@@ -7,11 +7,13 @@ mod render;
 mod setup;
 mod watchdog;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
@@ -31,7 +33,8 @@ use crate::cluster::gate::{DEFAULT_REQUEST_TIMEOUT, Gate};
 use crate::cluster::query::MeshHandle;
 use crate::cluster::reconcile::{Reconciler, Wiring};
 use crate::http::{self, HttpState, Instance};
-use crate::lease::Eligibility;
+use crate::instant::Instant;
+use crate::lease::{Eligibility, Identity};
 use crate::metrics::Metrics;
 use crate::options::RunOptions;
 use crate::plan::Planner;
@@ -42,6 +45,8 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(8);
 /// How long everything else may take to end.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
 
+/// Every task tells its name and how it ended.
+type Tasks = JoinSet<(&'static str, End)>;
 type End = anyhow::Result<()>;
 
 /// Runs an instance until it is told to stop.
@@ -49,19 +54,39 @@ type End = anyhow::Result<()>;
 /// # Errors
 /// When it cannot start, or when one of its tasks ended by itself.
 pub async fn run(options: RunOptions) -> anyhow::Result<()> {
+    let mut stop = Signals::install()?;
+    let (checker_stop, shutdown) = (CancellationToken::new(), CancellationToken::new());
+    let Started { mut checker_end, mut tasks } = start(&options, &checker_stop, &shutdown).await?;
+    let end = tokio::select! {
+        name = stop.next() => {
+            tracing::info!("{name}: closing the gate, giving up the lease, ending");
+            Ok(())
+        }
+        end = &mut checker_end => Err(ended_alone(end)),
+        Some(ended) = tasks.join_next() => Err(task_ended(ended)),
+    };
+    wind_down(&checker_stop, checker_end, &shutdown, tasks, &mut stop).await;
+    end
+}
+
+/// An instance that runs.
+struct Started {
+    checker_end: oneshot::Receiver<Result<(), CheckerError>>,
+    tasks: Tasks,
+}
+
+async fn start(
+    options: &RunOptions,
+    checker_stop: &CancellationToken,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Started> {
     let clock: SharedClock = Arc::new(SystemClock);
     let planner = Planner::new(setup::mesh_options(&options.mesh)?);
-    let checker_options = setup::checker_options(&options)?;
+    let checker_options = setup::checker_options(options)?;
     let identity = checker_options.identity.clone();
     let lease_duration = options.lease.lease_duration;
     let checker = checker::by_name(&options.state_checker, checker_options)?;
-    let own_loop = checker.runs_on_own_task();
-    let api = bind("--listen", options.listen).await?;
-    let scrape = match options.metrics_listen {
-        Some(address) => Some(bind("--metrics-listen", address).await?),
-        None => None,
-    };
-    let mut stop = Signals::install()?;
+    let beat_within = checker.runs_on_own_task().then_some(lease_duration);
 
     let (mode_writer, mode) = mode();
     let board = StatusBoard::new(checker.name(), clock.clone());
@@ -71,34 +96,23 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let (events_sender, events) = event::channel();
     let (eligibility, eligible) = watch::channel(Eligibility::No);
     let (synced, epoch_floor) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let (checker_stop, shutdown) = (CancellationToken::new(), CancellationToken::new());
 
+    let mut tasks = Tasks::new();
     let state = HttpState {
         mode: mode.clone(),
         board: board.clone(),
         mesh,
         clock: clock.clone(),
         synced: synced.clone(),
-        beat_within: own_loop.then_some(lease_duration),
-        instance: Arc::new(Instance {
-            name: identity.owner.clone(),
-            id: identity.instance_id.parse().context("the instance's uuid")?,
-            region: identity.region.clone(),
-            endpoint: identity.endpoint.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            started: clock.now(),
-        }),
+        beat_within,
+        instance: Arc::new(instance(&identity, clock.now())?),
         metrics: metrics.clone(),
     };
+    listen(&mut tasks, options, state, shutdown).await?;
     tracing::info!(instance = %identity.owner, id = %identity.instance_id, "listening on {}", options.listen);
 
-    let mut tasks: JoinSet<(&'static str, End)> = JoinSet::new();
-    serve(&mut tasks, api, http::router(state.clone()), &shutdown);
-    if let Some(listener) = scrape {
-        serve(&mut tasks, listener, http::metrics_router(state), &shutdown);
-    }
-    let discovery =
-        discovery::run(setup::discovery_options(&options.clusters, &options.mesh), events_sender, shutdown.clone());
+    let found = setup::discovery_options(&options.clusters, &options.mesh);
+    let discovery = discovery::run(found, events_sender, shutdown.clone());
     tasks.spawn(async move { ("cluster discovery", discovery.await.map_err(Into::into)) });
     let wiring = Wiring {
         events,
@@ -112,36 +126,30 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         metrics,
         shutdown: shutdown.clone(),
     };
-    let reconciler = Reconciler::new(planner, wiring);
+    let reconciler = Reconciler::new(planner, wiring).run();
     tasks.spawn(async move {
-        reconciler.run().await;
+        reconciler.await;
         ("reconciler", Ok(()))
     });
-    if own_loop {
+    if beat_within.is_some() {
         let dog = watchdog::watch(board.clone(), lease_duration);
         tasks.spawn(async move { ("watchdog", Err(dog.await)) });
     }
-    let context = CheckerContext {
-        mode: mode_writer,
-        board,
-        clock,
-        shutdown: checker_stop.clone(),
-        eligibility: eligible,
-        epoch_floor,
-        drain: gate,
-    };
-    let mut checker_end = checker::thread::start(checker, context)?;
+    let shutdown = checker_stop.clone();
+    let context =
+        CheckerContext { mode: mode_writer, board, clock, shutdown, eligibility: eligible, epoch_floor, drain: gate };
+    Ok(Started { checker_end: checker::thread::start(checker, context)?, tasks })
+}
 
-    let end = tokio::select! {
-        name = stop.next() => {
-            tracing::info!("{name}: closing the gate, giving up the lease, ending");
-            Ok(())
-        }
-        end = &mut checker_end => Err(ended_alone(end)),
-        Some(ended) = tasks.join_next() => Err(task_ended(ended)),
-    };
-    wind_down(&checker_stop, checker_end, &shutdown, tasks, &mut stop).await;
-    end
+fn instance(identity: &Identity, started: Instant) -> anyhow::Result<Instance> {
+    Ok(Instance {
+        name: identity.owner.clone(),
+        id: identity.instance_id.parse().context("the instance's uuid")?,
+        region: identity.region.clone(),
+        endpoint: identity.endpoint.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started,
+    })
 }
 
 /// Gate first, lease second, everything else last.
@@ -149,7 +157,7 @@ async fn wind_down(
     checker_stop: &CancellationToken,
     checker_end: oneshot::Receiver<Result<(), CheckerError>>,
     shutdown: &CancellationToken,
-    mut tasks: JoinSet<(&'static str, End)>,
+    mut tasks: Tasks,
     stop: &mut Signals,
 ) {
     checker_stop.cancel();
@@ -171,22 +179,33 @@ fn gate_timeout(lease_duration: Duration) -> Duration {
     DEFAULT_REQUEST_TIMEOUT.min(lease_duration / 3)
 }
 
-async fn bind(flag: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+/// The API, and the metrics a second time.
+async fn listen(
+    tasks: &mut Tasks,
+    options: &RunOptions,
+    state: HttpState,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let api = bind("--listen", options.listen).await?;
+    if let Some(address) = options.metrics_listen {
+        let listener = bind("--metrics-listen", address).await?;
+        serve(tasks, "metrics listener", listener, http::metrics_router(state.clone()), shutdown);
+    }
+    serve(tasks, "API listener", api, http::router(state), shutdown);
+    Ok(())
+}
+
+async fn bind(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("{flag} {address}: cannot listen there; choose a free port or another address"))
 }
 
-fn serve(
-    tasks: &mut JoinSet<(&'static str, End)>,
-    listener: TcpListener,
-    router: axum::Router,
-    shutdown: &CancellationToken,
-) {
+fn serve(tasks: &mut Tasks, name: &'static str, listener: TcpListener, router: Router, shutdown: &CancellationToken) {
     let shutdown = shutdown.clone();
     tasks.spawn(async move {
         http::serve(listener, router, shutdown.cancelled()).await;
-        ("listener", Ok(()))
+        (name, Ok(()))
     });
 }
 

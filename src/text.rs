@@ -1,5 +1,9 @@
 //! Text for terminals.
 
+use std::io::{self, Write};
+
+use anyhow::Context;
+
 /// Rows as columns of equal width, two spaces between them, none at the end of a line.
 pub fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -15,4 +19,15 @@ pub fn columns(rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Prints to standard output; a reader that went away (`| head`) is no error.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("could not write to standard output"),
+    }
 }

@@ -1,5 +1,7 @@
 //! The command line as operators and their scripts know it.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests too")]
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;

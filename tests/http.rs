@@ -1,5 +1,7 @@
 //! The HTTP API as its clients see it: load balancers, Admiral's users, people.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests too")]
+
 #[path = "http/support.rs"]
 mod support;
 
@@ -278,4 +280,12 @@ async fn a_request_without_an_answer_ends() {
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(started.elapsed() <= Duration::from_secs(6));
     assert_eq!(service.get(ASK).await.status, StatusCode::BAD_GATEWAY);
+}
+
+#[tokio::test]
+async fn a_permit_without_end_is_infinite_to_prometheus() {
+    let service = Service::synced();
+    service.mode.set(Some(Permit::unlimited()));
+    let body = service.get("/metrics").await.body;
+    assert!(body.contains("flagship_permit_remaining_seconds +Inf\n"), "{body}");
 }

@@ -9,7 +9,7 @@ use flagship::checker::driver::LeaseDriver;
 use flagship::checker::permit::{ModeReader, State, mode};
 use flagship::checker::status::StatusBoard;
 use flagship::checker::{CheckerContext, CheckerError, Drain};
-use flagship::clock::{Clock, SharedClock, TokioClock};
+use flagship::clock::{SharedClock, TokioClock};
 use flagship::instant::WallTime;
 use flagship::lease::record::{EPOCH, LEASE_OWNER, VERSION};
 use flagship::lease::{Attribute, Eligibility, Identity, LeaseConfig, Outcome, RawItem, RequestKind, Timings};

@@ -1,5 +1,7 @@
 //! The server over real sockets: it survives its handlers and ends in time.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests too")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

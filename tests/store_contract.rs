@@ -44,6 +44,13 @@ async fn dynamodb_local_passes() {
     passes_on(&servers::dynamodb_endpoint()).await;
 }
 
+#[cfg(feature = "embedded")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_embedded_engine_passes() {
+    let engine = flagship::embedded::EmbeddedDynamoDb::start().expect("start the embedded engine");
+    passes_on(engine.endpoint()).await;
+}
+
 async fn passes_on(endpoint: &str) {
     let table = dynamodb::unique("contract");
     let store = dynamodb::store(endpoint, &table, "flagship").await;

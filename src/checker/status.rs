@@ -65,6 +65,10 @@ pub struct CheckerStatus {
     pub store_failures: u64,
     /// Claims that won.
     pub takeovers: u64,
+    /// Times that this instance became active.
+    pub activations: u64,
+    /// Times that it became passive.
+    pub deactivations: u64,
     /// Last error, empty when the last request succeeded.
     pub last_error: String,
     /// Changes of state, oldest first.
@@ -104,6 +108,10 @@ impl StatusBoard {
     pub fn transition(&self, state: State, epoch: u64, reason: &str) {
         let unix_ms = self.clock.wall().unix_ms();
         self.update(|status| {
+            match state {
+                State::Active => status.activations += 1,
+                State::Passive => status.deactivations += 1,
+            }
             if status.transitions.len() == HISTORY {
                 status.transitions.pop_front();
             }

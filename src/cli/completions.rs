@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::{Cli, Failure, print};
+use super::{Cli, Failure};
+use crate::text::print;
 
 /// Print a completion script.
 #[derive(Clone, Debug, Args)]

@@ -22,7 +22,7 @@ impl DemoCommand {
     #[cfg(feature = "embedded")]
     pub(super) fn execute(self) -> Result<ExitCode, Failure> {
         let settings = crate::demo::DemoSettings { keep: self.keep, listen_base: self.listen_base };
-        let held = super::block_on(crate::demo::run(settings))?;
+        let held = super::block_on(async { Ok(crate::demo::run(settings).await?) })?;
         Ok(if held { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
 

@@ -6,9 +6,10 @@ use clap::{ArgAction, Args, Subcommand};
 
 use super::args::TableArgs;
 use super::dr_file::DrFile;
-use super::{Failure, block_on, print};
+use super::{Failure, block_on};
 use crate::http::parse_go_bool;
 use crate::options::LeaseInitOptions;
+use crate::text::print;
 
 /// Set up the lease.
 #[derive(Clone, Debug, Subcommand)]

@@ -8,9 +8,10 @@ use anyhow::Context;
 use clap::{ArgAction, Args};
 
 use super::args::{ClusterArgs, LeaseArgs, MeshArgs, hostname};
-use super::{Failure, block_on, dr_file, parse, print};
+use super::{Failure, block_on, dr_file, parse};
 use crate::http::parse_go_bool;
 use crate::options::RunOptions;
+use crate::text::print;
 
 /// Run an instance.
 #[derive(Clone, Debug, Args)]

@@ -9,7 +9,8 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{Failure, block_on, parse, print};
+use super::{Failure, block_on, parse};
+use crate::text::print;
 
 /// How long one instance may take to answer. Longer than its reconciler's own limit.
 const ANSWER_WITHIN: Duration = Duration::from_secs(6);

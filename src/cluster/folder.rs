@@ -38,6 +38,8 @@ pub(super) struct Contents {
     pub(super) secrets: BTreeMap<(String, String), Arc<Value>>,
     /// What could not be used, by file (and document), with the reason.
     pub(super) problems: BTreeMap<String, String>,
+    /// Whether some file may be half written: another look soon tells.
+    pub(super) unsettled: bool,
 }
 
 impl FolderTarget {

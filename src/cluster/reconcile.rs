@@ -28,7 +28,7 @@ use crate::checker::permit::ModeReader;
 use crate::clock::SharedClock;
 use crate::instant::Instant;
 use crate::lease::Eligibility;
-use crate::mesh::{ClusterId, Condition, Kind, ObjectKey, Origin, marks};
+use crate::mesh::{ClusterId, Condition, Kind, ObjectKey, Op, Origin, marks};
 use crate::metrics::Metrics;
 use crate::plan::Planner;
 use queue::Queue;
@@ -274,7 +274,6 @@ impl Reconciler {
     }
 
     fn is_blocked(planner: &Planner, cluster: &ClusterId, key: &ObjectKey) -> bool {
-        use crate::mesh::Op;
         let change = planner.change(cluster, key).map(|change| &change.op);
         matches!(change, Some(Op::Delete { requires: Some(first), .. }) if planner.change(cluster, first).is_some())
     }

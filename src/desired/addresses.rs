@@ -66,6 +66,11 @@ impl AddressBook {
         self.observed.contains_key(name)
     }
 
+    /// The clusters that have the ServiceEntry with an address.
+    pub fn clusters_with(&self, name: &str) -> impl Iterator<Item = &ClusterId> {
+        self.observed.get(name).into_iter().flat_map(BTreeMap::keys)
+    }
+
     /// Notes the address of a ServiceEntry in a cluster; `None` if it has none or is gone.
     pub fn observe(&mut self, cluster: &ClusterId, name: &str, address: Option<IpAddr>, is_ours: bool) {
         let ours = address.filter(|_| is_ours);
@@ -103,6 +108,11 @@ impl AddressBook {
     /// What a cluster remembers of released addresses.
     pub fn released(&self, cluster: &ClusterId) -> Option<&BTreeMap<String, Release>> {
         self.released.get(cluster)
+    }
+
+    /// The clusters that remember having released the address of `name`.
+    pub fn clusters_that_released(&self, name: &str) -> impl Iterator<Item = &ClusterId> {
+        self.released.iter().filter(move |(_, entries)| entries.contains_key(name)).map(|(cluster, _)| cluster)
     }
 
     /// Forgets a cluster.
@@ -235,14 +245,17 @@ impl Ledger {
 
 /// The address that most clusters have, of several the lowest; and whether it is the only one.
 fn majority(by_cluster: &BTreeMap<ClusterId, IpAddr>) -> (IpAddr, bool) {
+    let first = by_cluster.values().next().copied().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+    if by_cluster.values().all(|address| *address == first) {
+        return (first, true);
+    }
     let mut counts = BTreeMap::<IpAddr, usize>::new();
     for address in by_cluster.values() {
         *counts.entry(*address).or_default() += 1;
     }
-    let is_unanimous = counts.len() <= 1;
     // max_by_key keeps the last of equals, hence the reversal.
     let most = counts.into_iter().rev().max_by_key(|(_, count)| *count);
-    (most.map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |(address, _)| address), is_unanimous)
+    (most.map_or(first, |(address, _)| address), false)
 }
 
 /// FNV-1a, 32 bits: small, stable, and good enough to spread names over slots.

@@ -64,6 +64,10 @@ pub fn desired(
             entries.remove(&name);
         }
     }
+    if entries == *present {
+        // Full of entries that are as new: the others are released without a hold.
+        return None;
+    }
     let data: BTreeMap<_, _> =
         entries.iter().map(|(name, release)| (name, format!("{} {}", release.address, release.released_s))).collect();
     Some(object(&key(options), BTreeMap::from([(marks::MANAGED, "true")]), BTreeMap::new(), ("data", json!(data))))
@@ -117,7 +121,13 @@ mod tests {
         let map = json!({"data": {"a": "240.0.10.1 5", "b": "x 5", "c": "240.0.10.1", "d": 7}});
         assert_eq!(parse(&map).len(), 1);
         let many: BTreeMap<_, _> = (0..9000).map(|i| (format!("n{i}"), release("240.0.10.1", 1_000_000 + i))).collect();
-        let map = desired(&MeshOptions::default(), &BTreeMap::new(), many, &[], WallTime::default()).unwrap();
+        let map = desired(&MeshOptions::default(), &BTreeMap::new(), many.clone(), &[], WallTime::default()).unwrap();
+        let rest = many.into_iter().filter(|(name, _)| map["data"].get(name).is_none()).collect();
+        assert_eq!(
+            desired(&MeshOptions::default(), &parse(&map), rest, &[], WallTime::default()),
+            None,
+            "no endless writes"
+        );
         let data = map["data"].as_object().unwrap();
         assert!(data.len() == MAX_ENTRIES && data.contains_key("n8999") && !data.contains_key("n999"));
     }

@@ -41,7 +41,7 @@ impl Watched for Dependency {
     fn touched(index: &mut Index, _: &Origin, _: &Name, old: Option<&Self>, new: Option<&Self>) -> Touched {
         for (record, by) in [(old, -1), (new, 1)] {
             for destination in record.iter().flat_map(|record| &record.destinations) {
-                index.count_dependency(&record.map_or("", |r| &r.source), destination, by);
+                index.count_dependency(record.map_or("", |r| &r.source), destination, by);
             }
         }
         Touched::identities([old, new].into_iter().flatten().flat_map(|record| &record.destinations))

@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn newer_label_first_and_most_nodes_win() {
         let node = |labels: Value| Node::decode(&json!({"metadata": {"labels": labels}}), &MeshOptions::default());
-        let both = json!({REGION_LABELS[1]: "old", REGION_LABELS[0]: "new"});
+        let both = json!({"failure-domain.beta.kubernetes.io/region": "old", "topology.kubernetes.io/region": "new"});
         assert_eq!(node(both).unwrap().unwrap().region, "new");
         assert_eq!(node(json!({REGION_LABELS[1]: "old", REGION_LABELS[0]: ""})).unwrap().unwrap().region, "old");
         assert_eq!(node(json!({"x": "y"})), Ok(None));

@@ -1,3 +1,5 @@
+//! The fold of every kind, with good and bad objects.
+
 use super::*;
 use serde_json::json;
 
@@ -43,6 +45,9 @@ fn an_event_touches_the_identities_that_it_concerns() {
         "metadata": {"name": "x", "namespace": "admiral"}, "spec": {"source": "Shop", "destinations": ["Pay"]}});
     assert_eq!(index.apply(&Origin::Control, &record).unwrap(), Touched::identities(["pay"]));
     assert!(index.client_clusters("Pay").contains(&cluster()) && index.client_clusters("pay").is_empty());
+    index.apply(&origin(), &deployment("d", "shop")).unwrap();
+    assert!(index.client_clusters("Pay").is_empty(), "the record says Shop, byte for byte");
+    index.apply(&origin(), &deployment("d", "Shop")).unwrap();
     // A client that goes away touches what it called.
     let key = ObjectKey::new(Kind::Deployment, "ns", "d");
     assert_eq!(index.delete(&origin(), &key), Touched::identities(["shop", "pay"]));
@@ -161,6 +166,17 @@ fn a_relist_deletes_what_vanished() {
     assert_eq!((errors.len(), index.workloads("pay").count(), index.invalid().count()), (1, 1, 1));
     index.replace(&origin(), Kind::Deployment, None, &[]);
     assert_eq!((index.workloads("pay").count(), index.invalid().count()), (0, 0));
+}
+
+#[test]
+fn items_of_a_list_need_not_say_what_they_are() {
+    let mut index = index();
+    let mut item = deployment("d", "shop");
+    item.as_object_mut().unwrap().retain(|name, _| name != "kind" && name != "apiVersion");
+    item["metadata"].as_object_mut().unwrap().remove("namespace");
+    let (touched, errors) = index.replace(&origin(), Kind::Deployment, None, &[item]);
+    assert_eq!((touched, errors.len()), (Touched::identities(["shop"]), 0));
+    assert_eq!(index.workloads("shop").count(), 1);
 }
 
 #[test]

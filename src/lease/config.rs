@@ -75,7 +75,9 @@ pub enum ConfigError {
         max: Duration,
     },
     /// The drift bound is not a drift.
-    #[error("--drift-ppm is {0}; it must be at most {MAX_DRIFT_PPM} (clocks that differ by more are broken)")]
+    #[error(
+        "--drift-bound is {0} ppm; it must be at most {MAX_DRIFT_PPM} ppm (20%): clocks that differ by more are broken"
+    )]
     Drift(u32),
 }
 
@@ -175,7 +177,7 @@ mod tests {
         let zero = LeaseConfig::new(Timings { poll_interval: Duration::ZERO, ..Timings::default() }).unwrap_err();
         assert!(zero.to_string().contains("--poll-interval"), "{zero}");
         let drift = LeaseConfig::new(Timings { drift_ppm: 900_000, ..Timings::default() }).unwrap_err();
-        assert!(drift.to_string().contains("--drift-ppm"), "{drift}");
+        assert!(drift.to_string().contains("--drift-bound"), "{drift}");
         let long = Timings { lease_duration: Duration::from_secs(3601), ..Timings::default() };
         assert!(LeaseConfig::new(long).unwrap_err().to_string().contains("--lease-duration"));
     }

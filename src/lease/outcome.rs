@@ -1,8 +1,9 @@
 //! How the state machine takes answers in: what was seen, what turned out to be ours, what is lost.
 
 use super::message::{Notice, Outcome, Purpose};
-use super::protocol::{Holding, InFlight, Lease, Now, Role};
+use super::protocol::{Lease, Now};
 use super::record::{Item, LeaseRecord, RawItem};
+use super::role::{Holding, InFlight, Role};
 use super::sent::SentWrite;
 use super::sighting::Sighting;
 use crate::instant::Instant;

@@ -9,6 +9,7 @@ use super::config::LeaseConfig;
 use super::message::{Notice, Request, RequestKind, Step, Write};
 use super::permit::Permit;
 use super::record::{EPOCH_LIMIT, Item, LeaseRecord};
+use super::role::{InFlight, Role};
 use super::sent::{SentLog, SentWrite};
 use super::sighting::{Free, Judge, Sighting};
 use super::writes::Author;
@@ -45,34 +46,6 @@ pub enum Eligibility {
     Reluctant,
     /// It sees all.
     Yes,
-}
-
-/// What a holder knows of its lease.
-#[derive(Debug)]
-pub(super) struct Holding {
-    pub version: String,
-    pub epoch: u64,
-    pub deadline: Instant,
-    pub acquired_unix_ms: u64,
-    /// The wall clock jumped then: only a renewal sent later opens the gate again (rule 7).
-    pub suspended_since: Option<Instant>,
-    pub expiry_announced: bool,
-    pub forget_switchover: bool,
-}
-
-#[derive(Debug)]
-pub(super) enum Role {
-    Observer(Option<Sighting>),
-    Holder(Holding),
-    Releasing { holding: Holding, drained: bool, tries: u32 },
-    Stopped,
-}
-
-/// The one request that is under way.
-pub(super) struct InFlight {
-    pub id: u64,
-    pub sent: Option<SentWrite>,
-    pub because: String,
 }
 
 /// One instance's side of the protocol.

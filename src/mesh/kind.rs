@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A watched or written kind. A new one is a variant here and a row in [`Kind::row`].
+/// A watched or written kind. A new one is a variant here and a row in `Kind::row`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Kind {

@@ -1,25 +1,29 @@
 //! Releasing addresses: what each cluster should remember before a ServiceEntry is deleted there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::Planner;
+use crate::desired::names;
 use crate::desired::released::{self, Release};
 use crate::index::observed;
 use crate::instant::WallTime;
 use crate::mesh::{ClusterId, Kind, ObjectKey};
 
-/// When each address that is not yet written down was first seen to be free, in Unix seconds: it must not
-/// move while the write is pending.
-pub type FirstSeen = BTreeMap<(ClusterId, String), u64>;
+/// The addresses that deletes are about to set free and that are not written down, by cluster and name. Each
+/// keeps the time at which it was first seen: it must not move while the write is pending.
+pub type Releasing = BTreeMap<ClusterId, BTreeMap<String, Release>>;
 
 impl Planner {
-    /// Recomputes the maps of the clusters in which something in `keys` lies, and adds the maps to `keys`.
+    /// Recomputes the maps that what lies in `keys` may have changed, and adds them to `keys`.
     pub(super) fn plan_releases(&mut self, keys: &mut BTreeSet<(ClusterId, ObjectKey)>, now: WallTime) {
-        let clusters: BTreeSet<ClusterId> = keys
-            .iter()
-            .filter(|(_, key)| key.kind != Kind::DestinationRule)
-            .map(|(cluster, _)| cluster.clone())
-            .collect();
+        let mut clusters = BTreeSet::new();
+        for (cluster, key) in keys.iter().filter(|(_, key)| key.kind != Kind::DestinationRule) {
+            clusters.insert(cluster.clone());
+            // A host may have come back elsewhere than where it was released.
+            clusters.extend(self.book.clusters_that_released(&key.name).cloned());
+            self.note_release(cluster, key, now);
+        }
         let key = released::key(&self.options);
         for cluster in clusters {
             let map = self.release_map(&cluster, now);
@@ -35,41 +39,50 @@ impl Planner {
         }
     }
 
-    /// The map that must be written before the ServiceEntry of `key` may be deleted, if its write is pending.
-    pub(super) fn required_before(&self, cluster: &ClusterId, key: &ObjectKey) -> Option<ObjectKey> {
+    /// The map that must be written before an object of `host` may be deleted, if its write is pending. The
+    /// DestinationRule waits too, so that it does not go before its ServiceEntry.
+    pub(super) fn required_before(&self, cluster: &ClusterId, host: &str) -> Option<ObjectKey> {
         let map = released::key(&self.options);
         let is_pending = self.changes.get(cluster).is_some_and(|changes| changes.contains_key(&map));
-        (key.kind == Kind::ServiceEntry && is_pending && !self.book.is_wanted(&key.name)).then_some(map)
+        (is_pending && !self.book.is_wanted(&names::entry(host))).then_some(map)
     }
 
-    fn release_map(&mut self, cluster: &ClusterId, now: WallTime) -> Option<serde_json::Value> {
-        let added = self.releases(cluster, now);
-        self.releasing.retain(|(of, name), _| of != cluster || added.contains_key(name));
+    fn release_map(&self, cluster: &ClusterId, now: WallTime) -> Option<serde_json::Value> {
         let nothing = BTreeMap::new();
         let present = self.book.released(cluster).unwrap_or(&nothing);
+        let mut added = self.releasing.get(cluster).cloned().unwrap_or_default();
+        added.retain(|name, release| present.get(name).is_none_or(|written| written.address != release.address));
         let is_back = |name: &&String| self.book.is_wanted(name) && self.book.is_observed(name);
         let returned: Vec<_> = present.keys().filter(is_back).cloned().collect();
         released::desired(&self.options, present, added, &returned, now)
     }
 
-    /// The addresses that deletes in `cluster` are about to set free and that are not written down there.
-    fn releases(&mut self, cluster: &ClusterId, now: WallTime) -> BTreeMap<String, Release> {
-        let mut releases = BTreeMap::new();
-        let Some(state) = self.index.cluster(cluster).filter(|_| self.index.is_plannable(cluster)) else {
-            return releases;
-        };
-        for (key, entry) in state.observed_of(Kind::ServiceEntry) {
-            if self.book.is_wanted(&key.name) || !self.is_orphan(&key, entry) {
-                continue;
-            }
-            let Some(address) = observed::address(entry) else { continue };
-            let written = self.book.released(cluster).and_then(|present| present.get(&key.name));
-            if written.is_some_and(|release| release.address == address) {
-                continue;
-            }
-            let first_seen = self.releasing.entry((cluster.clone(), key.name.clone())).or_insert(now.unix_s());
-            releases.insert(key.name, Release { released_s: *first_seen, address });
+    /// Notes whether the delete of a ServiceEntry is about to set its address free.
+    fn note_release(&mut self, cluster: &ClusterId, key: &ObjectKey, now: WallTime) {
+        if key.kind != Kind::ServiceEntry {
+            return;
         }
-        releases
+        let releases = self.releasing.entry(cluster.clone()).or_default();
+        let before = releases.remove(&key.name);
+        let is_empty = releases.is_empty();
+        match self.released_address(cluster, key) {
+            Some(address) => {
+                let released_s = before.filter(|b| b.address == address).map_or(now.unix_s(), |b| b.released_s);
+                let releases = self.releasing.entry(cluster.clone()).or_default();
+                releases.insert(key.name.clone(), Release { released_s, address });
+            }
+            None if is_empty => {
+                self.releasing.remove(cluster);
+            }
+            None => {}
+        }
+    }
+
+    fn released_address(&self, cluster: &ClusterId, key: &ObjectKey) -> Option<IpAddr> {
+        if self.book.is_wanted(&key.name) || !self.index.is_plannable(cluster) {
+            return None;
+        }
+        let entry = self.index.cluster(cluster)?.observed(key)?;
+        if self.is_orphan(key, entry) { observed::address(entry) } else { None }
     }
 }

@@ -34,7 +34,7 @@ pub async fn render(options: RenderOptions) -> anyhow::Result<()> {
         let text = wanted.get(cluster).map_or("", String::as_str);
         match &options.output_dir {
             Some(directory) => write(directory, cluster, text)?,
-            None => crate::cli::print(&format!("# cluster {cluster}\n{text}"))?,
+            None => crate::text::print(&format!("# cluster {cluster}\n{text}"))?,
         }
     }
     for condition in planner.conditions() {

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use clap::{Args, ValueEnum};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::EnvFilter;
 
 use crate::cli::parse;
 
@@ -36,11 +36,19 @@ impl LogArgs {
         let builder = tracing_subscriber::fmt()
             .with_writer(std::io::stderr)
             .with_ansi(std::io::stderr().is_terminal())
-            .with_max_level(LevelFilter::from_level(self.log_level));
+            .with_env_filter(self.filter());
         // An error means that somebody has set up logging already, as tests do.
         let _ = match self.log_format {
             LogFormat::Text => builder.try_init(),
             LogFormat::Json => builder.json().try_init(),
         };
+    }
+
+    /// Ours at the level that was asked for; libraries only when they warn, unless everything is wanted. The
+    /// embedded engine takes each lost race for a warning.
+    fn filter(&self) -> EnvFilter {
+        let level = self.log_level;
+        let libraries = if level == tracing::Level::TRACE { level } else { level.min(tracing::Level::WARN) };
+        EnvFilter::new(format!("{libraries},flagship={level},dynoxide=error"))
     }
 }

@@ -17,13 +17,16 @@ pub(super) struct Assignment {
     pub(super) refused: BTreeMap<String, String>,
 }
 
+/// A secret that names a cluster, with what it holds for it.
+type Claim<'a> = (&'a SecretName, &'a Result<Bytes, String>);
+
 /// Gives every cluster of `snapshot` to one secret. `fixed` are taken by flags; `owners` are as of last time.
 pub(super) fn assign(
     snapshot: &Snapshot,
     fixed: &BTreeSet<ClusterId>,
     owners: &BTreeMap<ClusterId, SecretName>,
 ) -> Assignment {
-    let mut claims: BTreeMap<ClusterId, Vec<(&SecretName, &Result<Bytes, String>)>> = BTreeMap::new();
+    let mut claims: BTreeMap<ClusterId, Vec<Claim<'_>>> = BTreeMap::new();
     for (secret, keys) in snapshot {
         for (key, bytes) in keys {
             claims.entry(ClusterId::new(key)).or_default().push((secret, bytes));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -16,6 +17,9 @@ use crate::cluster::folder::{self, FolderTarget};
 use crate::cluster::target::KubeTarget;
 use crate::cluster::watch::follow::{Listener, Step, describe, follow};
 use crate::mesh::Origin;
+
+/// How soon a folder with a file that may be half written is looked at again.
+const SETTLE: Duration = Duration::from_millis(50);
 
 /// A kubeconfig; never shown.
 pub(super) type Bytes = Arc<[u8]>;
@@ -72,8 +76,10 @@ pub(super) async fn follow_folder(
 ) {
     let mut signals = folder::signals(target.root());
     loop {
+        let mut unsettled = false;
         // A folder that cannot be read is reported by its watch; the secrets stay as they were.
         if let Ok(contents) = target.contents().await {
+            unsettled = contents.unsettled;
             let ours = |value: &Value| {
                 value.pointer("/metadata/labels").and_then(|labels| labels.get(label)).and_then(Value::as_str)
                     == Some("true")
@@ -89,7 +95,11 @@ pub(super) async fn follow_folder(
         if publish.is_closed() {
             return;
         }
-        signals.next().await;
+        if unsettled {
+            tokio::time::sleep(SETTLE).await;
+        } else {
+            signals.next().await;
+        }
     }
 }
 
@@ -105,7 +115,13 @@ fn keys_of(secret: &Value) -> Keys {
         let message = "the value under stringData is not a string; quote it or write it as a block";
         (key.clone(), value.as_str().map(|s| Bytes::from(s.as_bytes())).ok_or_else(|| message.to_owned()))
     });
-    encoded.chain(plain).collect()
+    // As the API server checks them, so that a cluster is called the same in a folder.
+    let sound = |key: &str| key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    let checked = |(key, bytes): (String, Result<Bytes, String>)| match sound(&key) {
+        true => (key, bytes),
+        false => (key, Err("the key is no cluster name; use letters, digits, '-', '_' and '.'".to_owned())),
+    };
+    encoded.chain(plain).map(checked).collect()
 }
 
 struct SecretListener {

@@ -1,7 +1,7 @@
 //! What the files of a folder hold, kept up to date by reading only those that changed.
 //!
-//! Invariant: while any document of a file is broken, objects that the file held before and that are not found
-//! in it now stay. Files are taken in the order of their paths, so that every instance sees the same winner
+//! Invariant: while any document of a file is broken, or the file changed since the last look (it may be half
+//! written), objects that it held before and that are not found in it now stay. Files are taken in the order of their paths, so that every instance sees the same winner
 //! among documents with one key.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,8 +52,11 @@ pub(super) enum Id {
 #[derive(Debug, Default)]
 struct File {
     stamp: Option<Stamp>,
-    /// A file that was read a moment ago is read once more: a change within the clock's tick leaves no stamp.
+    /// Whether two looks showed the same stamp. Until then the file is read again: it may be half written, and
+    /// a change within the clock's tick leaves no stamp.
     settled: bool,
+    /// Whether objects are kept only because the file has not settled.
+    waiting: bool,
     found: Vec<Found>,
     problems: BTreeMap<String, String>,
 }
@@ -101,6 +104,7 @@ impl Index {
         let mut places: BTreeMap<&Id, String> = BTreeMap::new();
         for (path, file) in &self.files {
             contents.problems.extend(file.problems.clone());
+            contents.unsettled |= file.waiting;
             for found in &file.found {
                 let place = format!("{} line {}", path.display(), found.line);
                 if let Some(first) = places.get(&found.id) {
@@ -164,9 +168,11 @@ impl File {
                 }
             }
         }
-        if !problems.is_empty() {
+        self.waiting = false;
+        if !problems.is_empty() || !self.settled {
             let kept = self.found.drain(..).filter(|old| !found.iter().any(|new| new.id == old.id));
             let kept: Vec<_> = kept.collect();
+            self.waiting = problems.is_empty() && !kept.is_empty();
             found.extend(kept);
         }
         self.found = found;

@@ -30,6 +30,8 @@ pub(super) fn write(index: &mut Index, pass: &Pass, change: &Change) -> Result<W
         Op::Delete { uid, resource_version, requires: _ } => {
             let place = locate(index, &change.key, uid.as_deref(), resource_version)?;
             delete(&place, pass)?;
+            // Twice: what is missing from a file counts once the file has settled.
+            index.refresh().and_then(|()| index.refresh()).map_err(|message| GateError::Unknown { message })?;
             return Ok(Written::Deleted);
         }
     }

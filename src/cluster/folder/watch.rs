@@ -33,14 +33,20 @@ pub(in crate::cluster) async fn watch(
     let mut signals = signals(target.root());
     let mut view = View { origin, options, events, seen: None, problems: BTreeMap::new(), failure: None };
     loop {
-        let going = match target.contents().await {
+        let contents = target.contents().await;
+        let unsettled = contents.as_ref().is_ok_and(|contents| contents.unsettled);
+        let going = match contents {
             Ok(contents) => view.show(contents.objects, contents.problems).await,
             Err(error) => view.failed(error).await,
         };
         if !going {
             return;
         }
-        signals.next().await;
+        if unsettled {
+            tokio::time::sleep(DEBOUNCE).await;
+        } else {
+            signals.next().await;
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::checker::permit::Permit;
 use crate::cluster::gate::{GateError, Written};
 use crate::cluster::target::ReadError;
 use crate::instant::Instant;
-use crate::mesh::{ClusterId, Kind, ObjectKey, Origin};
+use crate::mesh::{ClusterId, Kind, ObjectKey, Op, Origin};
 
 /// What was learned by reading an object again.
 pub(super) enum Reread {
@@ -28,6 +28,8 @@ pub(super) struct Finished {
     verb: &'static str,
     kind: Kind,
     took: Duration,
+    /// What was sent.
+    sent: Option<Value>,
     /// `None` when the object was only read again.
     outcome: Option<Result<Written, GateError>>,
     reread: Reread,
@@ -70,7 +72,11 @@ impl Reconciler {
                 Some(_) => Reread::Not,
             };
             let took = clock.now() - started;
-            Finished { cluster, key, verb, kind, took, outcome, reread }
+            let sent = match change.op {
+                Op::Create { object } | Op::Update { object, .. } => Some(object),
+                Op::Delete { .. } => None,
+            };
+            Finished { cluster, key, verb, kind, took, sent, outcome, reread }
         });
     }
 
@@ -104,9 +110,25 @@ impl Reconciler {
             Written::Applied(object) => self.observe(origin, &finished.key, Some(object)),
             Written::Deleted => self.observe(origin, &finished.key, None),
         }
-        if let Some(member) = self.members.get_mut(&finished.cluster) {
+        self.plan();
+        let vain = self.is_vain(finished);
+        let Some(member) = self.members.get_mut(&finished.cluster) else { return };
+        if !vain {
             member.queue.succeeded(&finished.key);
+            return;
         }
+        let error = "the cluster accepts the object and stores something else; look for a webhook or a schema that \
+                     changes it";
+        tracing::warn!(cluster = name, "{}: {error}", finished.key);
+        member.queue.delay(&finished.key, self.wiring.clock.now(), error, false);
+    }
+
+    /// Whether the cluster did not keep what it accepted (a webhook changes it, a newer schema drops a field).
+    /// Such an object would be written without end.
+    fn is_vain(&self, finished: &Finished) -> bool {
+        let change = self.planner.change(&finished.cluster, &finished.key);
+        let Some(Op::Update { object, .. }) = change.map(|change| &change.op) else { return false };
+        finished.sent.as_ref().is_some_and(|sent| sent.get("spec") == object.get("spec"))
     }
 
     fn failed(&mut self, finished: &Finished, error: &GateError) {

@@ -15,6 +15,8 @@ use crate::mesh::{Change, ObjectKey};
 
 /// The first minor version of Kubernetes 1 that serves streaming lists without a switch (KEP-3157).
 const STREAMING_LISTS_SINCE: u32 = 34;
+/// How long the question for the version may hold up the first list.
+const VERSION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One API server with a client of its own, which sends no write without a pass.
 #[derive(Clone)]
@@ -40,14 +42,15 @@ impl KubeTarget {
         self.client.clone()
     }
 
-    /// Whether lists can be streamed. Asks the server once; without an answer, no.
+    /// Whether lists can be streamed. Asks the server once; without an answer, no: pages work everywhere.
     pub(in crate::cluster) async fn streams_lists(&self) -> bool {
-        let ask = || async {
-            let version = self.client.apiserver_version().await.map_err(drop)?;
+        let ask = async {
+            let version = self.client.apiserver_version();
+            let Ok(Ok(version)) = tokio::time::timeout(VERSION_TIMEOUT, version).await else { return false };
             let minor = version.minor.trim_end_matches(|c: char| !c.is_ascii_digit());
-            Ok::<_, ()>(version.major == "1" && minor.parse().is_ok_and(|minor: u32| minor >= STREAMING_LISTS_SINCE))
+            version.major == "1" && minor.parse().is_ok_and(|minor: u32| minor >= STREAMING_LISTS_SINCE)
         };
-        self.streaming.get_or_try_init(ask).await.is_ok_and(|streams| *streams)
+        *self.streaming.get_or_init(|| ask).await
     }
 
     pub(super) async fn get(&self, key: &ObjectKey, timeout: Duration) -> Result<Option<Value>, ReadError> {

@@ -1,0 +1,90 @@
+//! One object at a time: the change that leads from what is observed to what is desired.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Planner, compare};
+use crate::desired::{has_our_shape, released};
+use crate::index::observed;
+use crate::mesh::{Change, ClusterId, ObjectKey, Op, marks};
+
+impl Planner {
+    /// Compares these objects anew, and returns those whose pending change appeared, changed or vanished.
+    pub(super) fn compare_keys(&mut self, keys: BTreeSet<(ClusterId, ObjectKey)>) -> BTreeSet<(ClusterId, ObjectKey)> {
+        let mut changed = BTreeSet::new();
+        let mut queue = keys;
+        // In the order of the keys, so that a cluster's ConfigMap comes before its ServiceEntries.
+        while let Some((cluster, key)) = queue.pop_first() {
+            let change = self.change_of(&cluster, &key);
+            let changes = self.changes.entry(cluster.clone()).or_default();
+            let before = match change.clone() {
+                Some(change) => changes.insert(key.clone(), change),
+                None => changes.remove(&key),
+            };
+            if before == change {
+                continue;
+            }
+            if key == released::key(&self.options) && before.is_some() != change.is_some() {
+                // Deletes wait for this map, or need no longer wait.
+                let deletes = changes.values().filter(|change| matches!(change.op, Op::Delete { .. }));
+                queue.extend(deletes.map(|change| (cluster.clone(), change.key.clone())));
+            }
+            changed.insert((cluster, key));
+        }
+        self.changes.retain(|_, changes| !changes.is_empty());
+        changed
+    }
+
+    fn change_of(&mut self, cluster: &ClusterId, key: &ObjectKey) -> Option<Change> {
+        self.foreign.remove(&(cluster.clone(), key.clone()));
+        if !self.index.is_plannable(cluster) {
+            return None;
+        }
+        let observed = self.index.cluster(cluster).and_then(|state| state.observed(key)).cloned();
+        let desired = self.desired.get(cluster).and_then(|desired| desired.get(key));
+        let op = match (desired, observed) {
+            (Some(desired), None) => Op::Create { object: desired.clone() },
+            (Some(_), Some(observed)) if !marks::is_owned(&observed) => {
+                self.foreign.insert((cluster.clone(), key.clone()));
+                return None;
+            }
+            (Some(desired), Some(observed)) => {
+                if compare::is_as_desired(desired, &observed, &self.options) {
+                    return None;
+                }
+                let object = compare::merged(desired, &observed, &self.options);
+                let (uid, resource_version) = compare::version(&observed);
+                Op::Update { object, uid, resource_version }
+            }
+            (None, Some(observed)) if self.is_orphan(key, &observed) => {
+                let (uid, resource_version) = compare::version(&observed);
+                Op::Delete {
+                    uid,
+                    resource_version,
+                    requires: self.required_before(cluster, observed::host(&observed).unwrap_or_default()),
+                }
+            }
+            (None, _) => return None,
+        };
+        Some(Change { key: key.clone(), op })
+    }
+
+    /// Whether an observed object that nothing desires is ours to delete.
+    pub(super) fn is_orphan(&self, key: &ObjectKey, object: &Value) -> bool {
+        let Some(host) = observed::host(object) else { return false };
+        self.index.is_complete()
+            && marks::is_owned(object)
+            && has_our_shape(key, host, &self.options)
+            && !self.is_frozen(host)
+    }
+
+    /// Whether the host belongs to an excluded identity, whose objects stay as they are (reconcile-spec N8).
+    fn is_frozen(&self, host: &str) -> bool {
+        let host = host.to_lowercase();
+        self.options.excluded_identity_list.iter().any(|identity| {
+            let tail = format!(".{identity}.{}", self.options.hostname_suffix).to_lowercase();
+            host.ends_with(&tail)
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! What the address book learns from observed objects.
+
+use std::collections::BTreeMap;
+
+use super::Planner;
+use crate::desired::released;
+use crate::index::observed;
+use crate::mesh::{ClusterId, Condition, Kind, ObjectKey, Reason, marks};
+
+impl Planner {
+    /// Tells the address book of Admiral's own record (reconcile-spec 3.3).
+    pub(super) fn read_record(&mut self, key: &ObjectKey) {
+        if key.kind != Kind::ConfigMap || key.name != self.options.address_configmap {
+            return;
+        }
+        let parsed = self.index.control().observed(key).map_or(Ok(BTreeMap::new()), |map| released::parse_admiral(map));
+        self.unreadable_record = match parsed {
+            Ok(entries) => {
+                self.book.record(entries);
+                None
+            }
+            Err(cause) => {
+                let message = format!("{cause}; correct it (until then what was read before stays in force)");
+                Some(Condition::new(None, key.to_string(), Reason::InvalidObject, message))
+            }
+        };
+        // The book is settled by the next plan, even if nothing else happens.
+        self.dirty.book = true;
+    }
+
+    /// Tells the address book of an observed object.
+    pub(super) fn read_observed(&mut self, cluster: &ClusterId, key: &ObjectKey) {
+        let Some(object) = self.index.cluster(cluster).map(|state| state.observed(key)) else { return };
+        match key.kind {
+            Kind::ServiceEntry => {
+                let address = object.and_then(|entry| observed::address(entry));
+                let is_ours = object.is_some_and(|entry| marks::is_owned(entry));
+                self.book.observe(cluster, &key.name, address, is_ours);
+                // Its endpoints are part of what is desired while some cluster is unknown.
+                if !self.index.is_complete() {
+                    self.dirty.identities.extend(self.claimants.get(&key.name).into_iter().flatten().cloned());
+                }
+            }
+            Kind::ConfigMap if *key == released::key(&self.options) => {
+                let owned = object.filter(|map| marks::is_owned(map));
+                let entries = owned.map(|map| released::parse(map)).unwrap_or_default();
+                self.book.remember_released(cluster, entries);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Properties of every mesh that can be made of a few names.
+
+use super::*;
+use proptest::prelude::*;
+
+/// Something that a user does.
+#[derive(Clone, Debug)]
+enum Act {
+    Put(&'static str, Value),
+    Remove(&'static str, ObjectKey),
+}
+
+fn cluster() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["a", "b", "c"])
+}
+
+fn put() -> impl Strategy<Value = Act> {
+    let identity = prop::sample::select(vec!["shop", "Shop", "pay", "web", "b.c", "c", "bad_name"]);
+    let env = prop::sample::select(vec!["stage", "prod", "a", "a.b"]);
+    let name = prop::sample::select(vec!["d0", "d1", "d2", "d3"]);
+    let year = 2020..2024u32;
+    let workload = (cluster(), name.clone(), identity.clone(), env, year.clone(), any::<bool>()).prop_map(
+        |(cluster, name, identity, env, year, ignored)| {
+            let mut object = deployment("ns", name, identity, env);
+            object["metadata"]["creationTimestamp"] = json!(format!("{year}-01-01T00:00:00Z"));
+            object["metadata"]["annotations"] = json!({"admiral.io/ignore": ignored.to_string()});
+            Act::Put(cluster, object)
+        },
+    );
+    let port = prop::sample::select(vec!["http", "grpc", "tcp"]);
+    let service = (cluster(), name, port, year).prop_map(|(cluster, name, port, year)| {
+        let mut object = service("ns", name);
+        object["metadata"]["creationTimestamp"] = json!(format!("{year}-01-01T00:00:00Z"));
+        object["spec"]["ports"][0]["name"] = json!(port);
+        Act::Put(cluster, object)
+    });
+    let record = (prop::sample::select(vec!["r0", "r1"]), identity.clone(), identity)
+        .prop_map(|(name, from, to)| Act::Put("control", dependency(name, from, &[to, "shop"])));
+    let gateway = (cluster(), prop::sample::select(vec!["x.lb", "y.lb", ""]))
+        .prop_map(|(cluster, host)| Act::Put(cluster, gateway(host)));
+    let region = (cluster(), prop::sample::select(vec!["east", "west", ""])).prop_map(|(c, r)| Act::Put(c, node(r)));
+    prop_oneof![6 => workload, 5 => service, 2 => record, 1 => gateway, 1 => region]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => put(),
+        1 => put().prop_map(|act| match act {
+            Act::Put(cluster, object) => Act::Remove(cluster, key_of(&object)),
+            remove => remove,
+        }),
+    ]
+}
+
+fn perform(world: &mut World, act: &Act) {
+    match act {
+        Act::Put(cluster, object) => world.put(cluster, object.clone()),
+        Act::Remove(cluster, key) if world.get(cluster, key).is_some() => world.remove(cluster, key),
+        Act::Remove(..) => {}
+    }
+}
+
+/// What is desired, what people are told, and what is pending.
+type End = (BTreeMap<ClusterId, BTreeMap<ObjectKey, Value>>, Vec<Condition>, Vec<Change>);
+
+/// The end state of an instance that starts now and reads everything in the given order.
+fn seen_in(order: &[((String, ObjectKey), Value)]) -> End {
+    let mut planner = Planner::new(MeshOptions::default());
+    for cluster in ["a", "b", "c"] {
+        planner.add_cluster(&ClusterId::new(cluster));
+    }
+    for (i, ((cluster, _), object)) in order.iter().enumerate() {
+        planner.apply(&origin(cluster), object).unwrap();
+        if i % 7 == 0 {
+            planner.plan(NOW);
+        }
+    }
+    for cluster in ["c", "control", "a", "b"] {
+        planner.set_synced(&origin(cluster), true);
+    }
+    planner.plan(NOW);
+    (
+        planner.desired.clone(),
+        planner.conditions(),
+        planner.changes.values().flat_map(|c| c.values().cloned()).collect(),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// `settle` itself asserts that the plan ends and that a second plan is empty.
+    #[test]
+    fn the_order_of_events_never_matters(acts in prop::collection::vec(act(), 1..60), seed in any::<u64>()) {
+        let mut world = World::new(&["a", "b", "c"]);
+        for (i, act) in acts.iter().enumerate() {
+            perform(&mut world, act);
+            if i % 5 == 0 {
+                world.settle();
+            }
+        }
+        world.settle();
+        let live = (world.planner.desired.clone(), world.planner.conditions());
+        let mut objects: Vec<_> = world.objects().into_iter().collect();
+        let forward = seen_in(&objects);
+        // A shuffle that needs no randomness of its own.
+        objects.sort_by_key(|((cluster, key), _)| {
+            let text = format!("{seed}{cluster}{key}");
+            text.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        });
+        let shuffled = seen_in(&objects);
+        prop_assert_eq!(&forward, &shuffled);
+        prop_assert!(forward.2.is_empty(), "a restarted instance finds nothing to do: {:#?}", forward.2);
+        prop_assert_eq!((forward.0, forward.1), live);
+    }
+
+    #[test]
+    fn removing_everything_leaves_nothing_behind(acts in prop::collection::vec(act(), 1..40)) {
+        let mut world = World::new(&["a", "b", "c"]);
+        for act in &acts {
+            perform(&mut world, act);
+        }
+        world.settle();
+        let user_made = |kind: Kind| matches!(kind, Kind::Deployment | Kind::Service | Kind::Dependency);
+        for ((cluster, key), _) in world.objects() {
+            if user_made(key.kind) && key.namespace != "istio-system" {
+                world.remove(&cluster, &key);
+            }
+        }
+        for cluster in ["a", "b", "c"] {
+            world.put(cluster, node("region"));
+        }
+        world.settle();
+        for cluster in ["a", "b", "c"] {
+            prop_assert!(world.istio_names(cluster).is_empty());
+        }
+        prop_assert!(world.planner.conditions().is_empty());
+    }
+}
