@@ -1,16 +1,44 @@
 //! The conformance cases: what a Go Admiral was seen to do, step by step, and the verdicts where Flagship
 //! differs on purpose. `tests/cases/README.md` says how the cases are laid out.
-//!
-//! With FLAGSHIP_DUMP_OBJECTS=DIR every object that the steps produce is written there as YAML.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-// A harness that cannot go on should say so by a panic; clippy knows tests only by their attribute.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
+#[path = "../support/api.rs"]
 mod api;
-mod case;
+#[path = "../support/cases.rs"]
+mod cases;
+#[path = "../support/compare.rs"]
 mod compare;
+#[path = "../support/replay.rs"]
+mod replay;
 
-use case::run;
+use cases::Case;
+use compare::{Mesh, differences};
+use serde_json::{Value, json};
+
+/// Runs the case; `overridden` lists, as `after-NN/cluster`, every expectation that is ours and not Admiral's.
+fn run(name: &str, overridden: &[&str]) {
+    let case = Case::read(name);
+    case.assert_overrides(overridden);
+    replay::replay(&case, |step, world| {
+        let found = differences(&case.expected(step), &world.mesh());
+        assert!(found.is_empty(), "{name} after step {step}:\n{}", found.join("\n"));
+    });
+}
+
+#[test]
+fn a_difference_is_seen() {
+    let entry = |address: &str, endpoint: &str| {
+        json!({"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "metadata": {"name": "a",
+            "namespace": "s", "uid": "x"}, "spec": {"hosts": ["a"], "addresses": [address],
+            "endpoints": [{"address": "z"}, {"address": endpoint}]}})
+    };
+    let mesh = |a: Value, b: Value| Mesh::from([("a".to_owned(), vec![a]), ("b".to_owned(), vec![b])]);
+    let one = mesh(entry("1", "e"), entry("1", "e"));
+    assert!(differences(&one, &mesh(entry("2", "e"), entry("2", "e"))).is_empty());
+    assert_eq!(differences(&one, &mesh(entry("1", "e"), entry("2", "e"))).len(), 1);
+    assert_eq!(differences(&one, &mesh(entry("1", "e"), entry("1", "f"))).len(), 1);
+    assert_eq!(differences(&one, &Mesh::from([("a".to_owned(), vec![entry("1", "e")])])).len(), 1);
+}
 
 #[test]
 fn w01_two_clusters_and_client() {

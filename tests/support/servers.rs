@@ -2,11 +2,14 @@
 //! one and does not find it fails and says so.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
-const REMEDY: &str = "run `scripts/test-servers up` first (or `scripts/test`, which does it and then runs the tests)";
+/// What to do when one is missing.
+pub const REMEDY: &str =
+    "run `scripts/test-servers up` first (or `scripts/test`, which does it and then runs the tests)";
 
 /// One kube-apiserver.
 #[derive(Clone, Debug)]
@@ -43,11 +46,24 @@ pub fn istio_validate() -> PathBuf {
     text(&servers()["istio_validate"]).into()
 }
 
+/// Waits for the API servers to be nobody else's, in this process and in others, until the value is dropped.
+/// For tests whose instances look at every namespace.
+pub fn alone() -> File {
+    let path = path();
+    let file = File::open(&path).unwrap_or_else(|error| panic!("cannot open {} ({error}): {REMEDY}", path.display()));
+    file.lock().expect("the file can be locked");
+    file
+}
+
 fn servers() -> Value {
-    let path = std::env::var_os("FLAGSHIP_TEST_SERVERS_JSON").map_or_else(default_path, PathBuf::from);
+    let path = path();
     let text = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("cannot read {} ({error}): {REMEDY}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{} is not JSON ({error}): {REMEDY}", path.display()))
+}
+
+fn path() -> PathBuf {
+    std::env::var_os("FLAGSHIP_TEST_SERVERS_JSON").map_or_else(default_path, PathBuf::from)
 }
 
 fn default_path() -> PathBuf {

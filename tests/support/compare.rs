@@ -1,6 +1,7 @@
 //! Compares meshes as `compare.py --any-address` does, with which the cases were made: bookkeeping metadata,
 //! the order of endpoints, Flagship's own annotations and in-cluster objects are left out; addresses need only
 //! be one-to-one with hosts and equal in all clusters.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 
@@ -98,19 +99,4 @@ fn is_empty(value: &Value) -> bool {
         || value.as_str().is_some_and(str::is_empty)
         || value.as_array().is_some_and(Vec::is_empty)
         || value.as_object().is_some_and(serde_json::Map::is_empty)
-}
-
-#[test]
-fn a_difference_is_seen() {
-    let entry = |address: &str, endpoint: &str| {
-        serde_json::json!({"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "metadata": {"name": "a",
-            "namespace": "s", "uid": "x"}, "spec": {"hosts": ["a"], "addresses": [address],
-            "endpoints": [{"address": "z"}, {"address": endpoint}]}})
-    };
-    let mesh = |a: Value, b: Value| Mesh::from([("a".to_owned(), vec![a]), ("b".to_owned(), vec![b])]);
-    let one = mesh(entry("1", "e"), entry("1", "e"));
-    assert!(differences(&one, &mesh(entry("2", "e"), entry("2", "e"))).is_empty());
-    assert_eq!(differences(&one, &mesh(entry("1", "e"), entry("2", "e"))).len(), 1);
-    assert_eq!(differences(&one, &mesh(entry("1", "e"), entry("1", "f"))).len(), 1);
-    assert_eq!(differences(&one, &Mesh::from([("a".to_owned(), vec![entry("1", "e")])])).len(), 1);
 }

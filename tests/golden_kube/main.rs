@@ -1,0 +1,50 @@
+//! Conformance cases through a running instance and real API servers: alpha, beta and gamma stand for
+//! cluster-a, cluster-b and cluster-c; alpha is the control cluster too. After every step the objects in the
+//! servers are those of the case, and Istio's validator accepts them.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../support/cases.rs"]
+mod cases;
+mod cluster;
+#[path = "../support/compare.rs"]
+mod compare;
+mod instance;
+#[path = "../support/istio.rs"]
+mod istio;
+mod play;
+#[path = "../support/servers.rs"]
+mod servers;
+
+macro_rules! cases {
+    ($($test:ident: $name:literal,)*) => {$(
+        #[tokio::test]
+        async fn $test() {
+            Box::pin(play::run($name)).await;
+        }
+    )*};
+}
+
+// Not here: w18 and w29 (the instance is passive for a while; this one is always active).
+cases! {
+    w01: "w01-two-clusters-and-client",
+    w02: "w02-no-ingress-address",
+    w06: "w06-identity-and-env",
+    w07: "w07-ignore-rules",
+    w16: "w16-last-deployment-deleted",
+    w19: "w19-service-and-port-selection",
+    w21: "w21-gateway-address-forms",
+    w22: "w22-late-dependency",
+    w24: "w24-no-region-label",
+    w25: "w25-same-identity-two-namespaces",
+    w27: "w27-foreign-objects",
+    w30: "w30-drift-not-repaired",
+    w31: "w31-dependency-removed",
+    w32: "w32-service-deleted",
+    w33: "w33-ingress-hostname-changes",
+    w34: "w34-deployment-becomes-ignored",
+    w35: "w35-env-changes",
+    w37: "w37-protocol-conflict",
+    w39: "w39-port-forms",
+    w41: "w41-former-source-goes-stale",
+    w43: "w43-one-cluster-without-region",
+}
