@@ -50,7 +50,7 @@ pub struct DiscoveryOptions {
 pub enum DiscoveryError {
     /// The control cluster's source cannot be used.
     #[error("--control {0}")]
-    Control(#[from] ConnectError),
+    Control(ConnectError),
     /// Two `--cluster` have one name.
     #[error(transparent)]
     Clusters(#[from] SourceError),
@@ -73,7 +73,7 @@ pub async fn run(
 ) -> Result<(), DiscoveryError> {
     check_unique(&options.clusters)?;
     check_label(&options.secret_label)?;
-    let control = Arc::new(connection::open(&options.control).await?);
+    let control = Arc::new(connection::open(&options.control).await.map_err(DiscoveryError::Control)?);
     // Ends the tasks also if this future is dropped.
     let cancel = shutdown.child_token();
     let _guard = cancel.clone().drop_guard();

@@ -111,32 +111,32 @@ impl MeshOptions {
     pub fn new(settings: MeshSettings) -> Result<Self, OptionError> {
         let s = &settings;
         for (flag, value) in [
-            ("sync_namespace", &s.sync_namespace),
-            ("dependency_namespace", &s.dependency_namespace),
-            ("gateway_namespace", &s.gateway_namespace),
+            ("sync-namespace", &s.sync_namespace),
+            ("dependency-namespace", &s.dependency_namespace),
+            ("gateway-namespace", &s.gateway_namespace),
         ] {
             check_namespace(flag, value)?;
         }
         refuse(
-            "hostname_suffix",
+            "hostname-suffix",
             &s.hostname_suffix,
             name::check_host(&s.hostname_suffix.to_lowercase()),
             "give a DNS suffix such as global",
         )?;
         for (flag, value) in
-            [("workload_identity_key", &s.workload_identity_key), ("deployment_annotation", &s.deployment_annotation)]
+            [("workload-identity-key", &s.workload_identity_key), ("deployment-annotation", &s.deployment_annotation)]
         {
             refuse(flag, value, check_key(value), "give the key of a label or annotation")?;
         }
-        refuse("env_key", &s.env_key, check_key(&s.env_key), "give a label key such as admiral.io/env")?;
+        refuse("env-key", &s.env_key, check_key(&s.env_key), "give a label key such as admiral.io/env")?;
         refuse(
-            "address_configmap",
+            "se-address-configmap",
             &s.address_configmap,
             name::check_host(&s.address_configmap),
             "give the name of Admiral's ConfigMap, se-address-configmap unless it was changed there",
         )?;
         refuse(
-            "default_warmup_duration_in_seconds",
+            "default-warmup-duration-in-seconds",
             &s.default_warmup_duration.as_secs().to_string(),
             if s.default_warmup_duration < Duration::from_secs(1) {
                 Err("Istio wants 1 s at least".into())
@@ -210,7 +210,7 @@ fn parse_prefix(prefix: &str) -> Result<[u8; 2], OptionError> {
     match octets.as_deref() {
         Some([a, b]) if *a != 0 && *a != 127 => Ok([*a, *b]),
         _ => Err(OptionError {
-            flag: "se_ip_prefix",
+            flag: "se-ip-prefix",
             value: name::shown(prefix),
             cause: "not the first two octets of an IPv4 network".into(),
             remedy: "give two numbers such as 240.0",
@@ -238,7 +238,7 @@ mod tests {
         let text = error(|s| s.se_ip_prefix = "240.0.1".into());
         assert_eq!(
             text,
-            "--se_ip_prefix \"240.0.1\": not the first two octets of an IPv4 network; give two numbers such as 240.0"
+            "--se-ip-prefix \"240.0.1\": not the first two octets of an IPv4 network; give two numbers such as 240.0"
         );
         assert!(error(|s| s.se_ip_prefix = "240.256".into()).contains("--se_ip_prefix"));
         assert!(error(|s| s.sync_namespace = "Sync".into()).contains("--sync_namespace"));

@@ -112,6 +112,11 @@ impl DynamoDbStore {
 
     async fn check_table(&self) -> Result<(), CheckError> {
         let table = &self.options.table;
+        if self.client.config().region().is_none() {
+            return Err(CheckError::Refused(format!(
+                "no AWS Region is known for table `{table}`; set AWS_REGION or --lease-region"
+            )));
+        }
         let answer = self.client.describe_table().table_name(table).send().await;
         let description = match answer {
             Ok(output) => output.table.unwrap_or_else(|| TableDescription::builder().build()),

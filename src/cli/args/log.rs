@@ -50,6 +50,6 @@ impl LogArgs {
     fn filter(&self) -> EnvFilter {
         let level = self.log_level;
         let libraries = if level == tracing::Level::TRACE { level } else { level.min(tracing::Level::WARN) };
-        EnvFilter::new(format!("{libraries},flagship={level},dynoxide=error,kube_client=off"))
+        EnvFilter::new(format!("{libraries},flagship={level},dynoxide=error,aws_config=error,kube_client=off"))
     }
 }
