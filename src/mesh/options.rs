@@ -240,10 +240,10 @@ mod tests {
             text,
             "--se-ip-prefix \"240.0.1\": not the first two octets of an IPv4 network; give two numbers such as 240.0"
         );
-        assert!(error(|s| s.se_ip_prefix = "240.256".into()).contains("--se_ip_prefix"));
-        assert!(error(|s| s.sync_namespace = "Sync".into()).contains("--sync_namespace"));
+        assert!(error(|s| s.se_ip_prefix = "240.256".into()).contains("--se-ip-prefix"));
+        assert!(error(|s| s.sync_namespace = "Sync".into()).contains("--sync-namespace"));
         assert!(error(|s| s.hostname_suffix = "a.1".into()).contains("is a number"));
-        assert!(error(|s| s.env_key = String::new()).contains("--env_key"));
+        assert!(error(|s| s.env_key = String::new()).contains("--env-key"));
         assert!(error(|s| s.default_warmup_duration = Duration::ZERO).contains("warmup"));
     }
 
