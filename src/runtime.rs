@@ -118,8 +118,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         ("reconciler", Ok(()))
     });
     if own_loop {
-        let dog = watchdog::watch(board.clone(), lease_duration);
-        tasks.spawn(async move { ("watchdog", Err(dog.await)) });
+        let (dog, until) = (watchdog::watch(board.clone(), lease_duration), shutdown.clone());
+        tasks.spawn(async move { ("watchdog", until.run_until_cancelled_owned(dog).await.map_or(Ok(()), Err)) });
     }
     let context = CheckerContext {
         mode: mode_writer,
