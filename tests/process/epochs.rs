@@ -58,6 +58,11 @@ impl Recorder {
         self.stored().iter().filter(|one| one.epoch == epoch).count()
     }
 
+    /// Writes that carry this epoch and were seen after `from`.
+    pub fn after(&self, from: Instant, epoch: u64) -> usize {
+        self.stored().iter().filter(|one| one.epoch == epoch && one.seen > from).count()
+    }
+
     /// Writes that were stored after one with a higher epoch. Fails if something may have been missed.
     pub fn late(&self) -> Vec<Stored> {
         assert!(self.tasks.iter().all(|task| !task.is_finished()), "a watch of the recorder has ended");

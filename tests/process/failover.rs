@@ -9,6 +9,9 @@ use super::figures::{any_phase, report, rounds};
 use super::pair::{LEASE, MARGIN, POLL, Pair, SLACK};
 use super::world::with_world;
 
+/// How long an instance that is told to stop may take when nothing is stuck.
+const ENDS_WITHIN: Duration = Duration::from_secs(2);
+
 /// Promise L1: after a crash of the active the standby is active within lease + margin + poll + one write.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crash() {
@@ -45,7 +48,7 @@ async fn graceful() {
             pair.active().instance.signal(Signal::TERM);
             figures.push(pair.takeover(told, POLL + SLACK).await);
             let at = pair.active;
-            let status = pair.seats[at].instance.exit(Duration::from_secs(5)).await;
+            let status = pair.seats[at].instance.exit(ENDS_WITHIN).await;
             exits.push(told.elapsed());
             assert!(status.success(), "after SIGTERM it ended with {status}");
             pair.swap();

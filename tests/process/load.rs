@@ -37,6 +37,14 @@ impl Load {
         self.changes.load(Ordering::Relaxed)
     }
 
+    /// Changes every workload of both clusters at once, beside the others, so that many writes are under way.
+    pub fn burst(world: &Arc<World>) {
+        for number in 0..WORKLOADS {
+            let world = Arc::clone(world);
+            tokio::spawn(async move { change_one(&world, number, PORT - 1 - any_port(100)).await });
+        }
+    }
+
     pub fn is_running(&self) -> bool {
         !self.task.is_finished()
     }
@@ -57,10 +65,17 @@ async fn change(world: Arc<World>, changes: Arc<AtomicU64>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for turn in 1.. {
         ticks.tick().await;
-        let path = format!("{}/{}", collection("Service", &world.apps), name(turn % WORKLOADS));
-        let number = PORT + u16::try_from(turn % 1000).unwrap();
-        let ports = json!({"spec": {"ports": [port(number)]}});
-        futures::join!(world.alpha().patch(&path, &ports), world.beta().patch(&path, &ports));
+        change_one(&world, turn % WORKLOADS, PORT + u16::try_from(turn % 1000).unwrap()).await;
         changes.fetch_add(2, Ordering::Relaxed);
     }
+}
+
+async fn change_one(world: &World, workload: u64, number: u16) {
+    let path = format!("{}/{}", collection("Service", &world.apps), name(workload));
+    let ports = json!({"spec": {"ports": [port(number)]}});
+    futures::join!(world.alpha().patch(&path, &ports), world.beta().patch(&path, &ports));
+}
+
+fn any_port(below: u16) -> u16 {
+    uuid::Uuid::new_v4().as_fields().1 % below
 }

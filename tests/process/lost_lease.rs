@@ -118,6 +118,9 @@ async fn pause() {
             sleep(ALONE + any_phase()).await;
             let old = scene.pair.active().instance.epoch().await;
             let writes = scene.pair.active().instance.writes().await;
+            // In the midst of many writes.
+            Load::burst(&world);
+            sleep(any_phase() / 40).await;
             let stopped = Instant::now();
             scene.pair.active().instance.signal(Signal::STOP);
             takeovers.push(scene.pair.takeover(stopped, LEASE + MARGIN + POLL + SLACK).await);
@@ -129,7 +132,10 @@ async fn pause() {
             let woke = scene.pair.active().poller.until(PASSIVE, woken, Duration::ZERO).await;
             println!("  502 came {:?} after SIGCONT", woke.received - woken);
             let counted = scene.pair.active().instance.writes().await - writes;
-            println!("  {counted} writes were counted between the last look before SIGSTOP and 4 s after SIGCONT");
+            let stored = scene.recorder.after(stopped, old);
+            println!(
+                "  {stored} writes of the old epoch were stored after SIGSTOP; it counts {counted} around the pause"
+            );
             let late = scene.recorder.late();
             late_writes = late.len();
             let too_late: Vec<_> = late.iter().filter(|one| one.seen > woken + Duration::from_secs(1)).collect();
