@@ -133,8 +133,8 @@ async fn start(
         ("reconciler", Ok(()))
     });
     if beat_within.is_some() {
-        let dog = watchdog::watch(board.clone(), lease_duration);
-        tasks.spawn(async move { ("watchdog", Err(dog.await)) });
+        let (dog, until) = (watchdog::watch(board.clone(), lease_duration), shutdown.clone());
+        tasks.spawn(async move { ("watchdog", until.run_until_cancelled_owned(dog).await.map_or(Ok(()), Err)) });
     }
     let shutdown = checker_stop.clone();
     let context =

@@ -28,6 +28,8 @@ pub struct LeaseDriver {
     nonce: Box<dyn FnMut() -> String + Send>,
     stopping: bool,
     complained: Option<(String, Instant)>,
+    /// What is wrong with the item as last seen.
+    problem: String,
 }
 
 impl LeaseDriver {
@@ -43,6 +45,7 @@ impl LeaseDriver {
             nonce: Box::new(|| uuid::Uuid::new_v4().to_string()),
             stopping: false,
             complained: None,
+            problem: String::new(),
         }
     }
 
@@ -187,8 +190,13 @@ impl LeaseDriver {
         }
     }
 
-    fn announce(&self, context: &CheckerContext, notice: &Notice) {
+    fn announce(&mut self, context: &CheckerContext, notice: &Notice) {
         let text = notice.to_string();
+        self.problem = match notice {
+            Notice::ForeignWriter(_) | Notice::Unreadable(_) => text.clone(),
+            Notice::Observed(_) | Notice::Acquired { .. } => String::new(),
+            _ => std::mem::take(&mut self.problem),
+        };
         match notice {
             Notice::Acquired { epoch, .. } | Notice::Resumed { epoch } => {
                 tracing::info!(epoch, "ACTIVE: {text}");
@@ -213,6 +221,7 @@ impl LeaseDriver {
             name: self.name.clone(),
             epoch: self.lease.highest_epoch(),
             observed: self.lease.label().to_owned(),
+            problem: self.problem.clone(),
             ..LeaseView::default()
         };
         if let Some(record) = self.lease.observed_record() {

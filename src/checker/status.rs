@@ -33,6 +33,8 @@ pub struct LeaseView {
     pub epoch: u64,
     /// `holding`, `held by another`, `expired`, `released`, `absent`, `foreign`, `unreadable` or `unknown`.
     pub observed: String,
+    /// What is wrong with the item and what to do; empty when nothing is.
+    pub problem: String,
     /// Wall-clock ms at which the holder acquired it, by the holder's clock.
     pub acquired_unix_ms: Option<u64>,
 }

@@ -128,7 +128,8 @@ fn explain(kind: Kind, error: &watcher::Error, missing: bool) -> String {
     match status_of(error) {
         Some(401) => format!("{plural}: the credentials are refused; renew the kubeconfig ({text})"),
         Some(403) => format!("{plural}: not allowed; grant list and watch on {plural} ({text})"),
-        _ => format!("{plural}: {text}; it is tried again"),
+        None => format!("{plural}: {text}; check the server's address and the way to it, it is tried again"),
+        Some(_) => format!("{plural}: {text}; it is tried again"),
     }
 }
 

@@ -1,0 +1,83 @@
+//! What a load balancer sees: `/health/ready?checkifreadonly=true`, asked every 20 ms.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+const EVERY: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_millis(300);
+
+pub const ACTIVE: Option<u16> = Some(200);
+pub const PASSIVE: Option<u16> = Some(502);
+
+/// One question. The state that it reports was true at some moment between the two instants.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    pub sent: Instant,
+    pub received: Instant,
+    /// `None` when nobody answered.
+    pub answer: Option<u16>,
+}
+
+pub struct Poller {
+    samples: Arc<Mutex<Vec<Sample>>>,
+    task: JoinHandle<()>,
+}
+
+impl Poller {
+    pub fn start(url: &str) -> Self {
+        let samples = Arc::new(Mutex::new(Vec::new()));
+        let task = tokio::spawn(poll(format!("{url}/health/ready?checkifreadonly=true"), Arc::clone(&samples)));
+        Self { samples, task }
+    }
+
+    /// The first sample sent after `from` with this answer; fails if there is none within `within` of `from`.
+    pub async fn until(&self, answer: Option<u16>, from: Instant, within: Duration) -> Sample {
+        loop {
+            let found = self.samples().iter().find(|s| s.sent >= from && s.answer == answer).copied();
+            if let Some(sample) = found {
+                return sample;
+            }
+            if from.elapsed() >= within {
+                let last = self.samples().last().map(|sample| sample.answer);
+                panic!("no {answer:?} within {within:?}; the last answer was {last:?}");
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The samples sent after `from` and answered before `to`.
+    pub fn between(&self, from: Instant, to: Instant) -> Vec<Sample> {
+        self.samples().iter().filter(|s| s.sent >= from && s.received < to).copied().collect()
+    }
+
+    /// The last sample with the answer 200.
+    pub fn last_active(&self) -> Option<Sample> {
+        self.samples().iter().rfind(|sample| sample.answer == ACTIVE).copied()
+    }
+
+    fn samples(&self) -> MutexGuard<'_, Vec<Sample>> {
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn poll(url: String, samples: Arc<Mutex<Vec<Sample>>>) {
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let sent = Instant::now();
+        let answer = client.get(&url).send().await.ok().map(|answer| answer.status().as_u16());
+        let sample = Sample { sent, received: Instant::now(), answer };
+        samples.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
+    }
+}
