@@ -30,7 +30,7 @@ pub struct Now {
 pub enum Eligibility {
     /// It has not seen the clusters: it does not claim.
     No,
-    /// It sees only a part of them: it waits one lease duration longer, so that a better one goes first.
+    /// It sees only a part of them: it waits two polls longer, so that one that sees all goes first.
     Reluctant,
     /// It sees all.
     Yes,
@@ -213,7 +213,8 @@ impl Lease {
     fn claim_at(&self, seen: &Sighting) -> Option<Instant> {
         let extra = match self.eligibility {
             Eligibility::No => return None,
-            Eligibility::Reluctant => self.config.timings().lease_duration,
+            // Observers learn of a version within one poll of each other.
+            Eligibility::Reluctant => 2 * self.config.timings().poll_interval,
             Eligibility::Yes => Duration::ZERO,
         };
         let judge = Judge {
