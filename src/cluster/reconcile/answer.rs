@@ -1,5 +1,7 @@
 //! Answers to questions: what people and the API see of the mesh.
 
+use std::collections::BTreeMap;
+
 use super::Reconciler;
 use crate::cluster::query::{ClusterSummary, ConditionView, MeshSummary, PendingChange, Query};
 use crate::lease::Eligibility;
@@ -27,7 +29,7 @@ impl Reconciler {
 
     fn summary(&self) -> MeshSummary {
         let counts = self.wiring.gate.counts();
-        let owned = |counts: std::collections::BTreeMap<&'static str, u64>| {
+        let owned = |counts: BTreeMap<&'static str, u64>| {
             counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
         };
         MeshSummary {
@@ -73,9 +75,14 @@ impl Reconciler {
             .refused
             .iter()
             .map(|(subject, message)| view(String::new(), subject.clone(), "Refused", message.clone()));
-        let watches = self.watch_errors.iter().map(|((origin, kind), error)| {
+        // One finding for what fails alike: an unreachable cluster is one problem, not one for each kind.
+        let mut failing = BTreeMap::<(&Origin, &str), Vec<String>>::new();
+        for ((origin, kind), error) in &self.watch_errors {
+            failing.entry((origin, error)).or_default().push(super::what(*kind));
+        }
+        let watches = failing.into_iter().map(|((origin, error), kinds)| {
             let cluster = if *origin == Origin::Control { String::new() } else { origin.to_string() };
-            view(cluster, format!("{origin}: {}", super::what(*kind)), "WatchFailed", error.clone())
+            view(cluster, format!("watches of {origin}"), "WatchFailed", format!("{}: {error}", kinds.join(", ")))
         });
         let writes = self.members.iter().flat_map(|(cluster, member)| {
             member.queue.troubles().map(move |(key, trouble)| {
