@@ -15,6 +15,8 @@ mod driver_steps;
 mod faults;
 #[path = "simulation/judge.rs"]
 mod judge;
+#[path = "simulation/liveness.rs"]
+mod liveness;
 #[path = "simulation/node.rs"]
 mod node;
 #[path = "simulation/plan.rs"]
@@ -31,6 +33,7 @@ mod world;
 mod writer;
 
 use campaign::setting;
+use liveness::Mishap;
 use plan::Broken;
 use world::World;
 
@@ -45,10 +48,27 @@ fn no_seed_breaks_a_promise() {
     if let Some((seed, violations)) = found.failure {
         let all: Vec<String> = violations.iter().take(5).map(ToString::to_string).collect();
         panic!(
-            "seed {seed} breaks a promise:\n{}\nrepeat it with: FLAGSHIP_SEED={seed} cargo test --test simulation \
+            "after {} seeds: seed {seed} breaks a promise:\n{}\nrepeat it with: FLAGSHIP_SEED={seed} cargo test --test simulation \
              replay -- --nocapture",
+            found.report.seeds,
             all.join("\n")
         );
+    }
+}
+
+/// L1, L2, L3: the bounds, with a healthy passive.
+#[test]
+fn takeovers_keep_their_bounds() {
+    for mishap in [Mishap::Crash, Mishap::Terminate, Mishap::Switchover, Mishap::Outage] {
+        let mut shares: Vec<u64> = (1..=60)
+            .map(|seed| {
+                let (took, bound) = liveness::takeover(seed, mishap);
+                assert!(took <= bound, "seed {seed}, {mishap:?}: {took} us, at most {bound} us were promised");
+                took * 100 / bound
+            })
+            .collect();
+        shares.sort_unstable();
+        println!("{mishap:?}: {} / {} / {} % of the bound (min, median, max of 60)", shares[0], shares[30], shares[59]);
     }
 }
 
