@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use flagship::instant::{Instant, WallTime};
-use flagship::lease::record::{EPOCH, LEASE_OWNER, PAUSED, SWITCHOVER_TO, UPDATED_TIME, VERSION};
+use flagship::lease::record::{EPOCH, LEASE_OWNER, MADE_BY_TERRAFORM, PAUSED, SWITCHOVER_TO, UPDATED_TIME, VERSION};
 use flagship::lease::{
     Attribute, Eligibility, Identity, Lease, LeaseConfig, Notice, Now, Outcome, RawItem, Request, RequestKind, Step,
     Timings,
@@ -111,6 +111,12 @@ fn released(epoch: u64) -> Option<RawItem> {
         (VERSION, Attribute::S(format!("released-{epoch}"))),
         (EPOCH, Attribute::N(epoch.to_string())),
     ]))
+}
+
+fn terraformed() -> Option<RawItem> {
+    let mut table = released(0);
+    set(&mut table, VERSION, Attribute::S(MADE_BY_TERRAFORM.into()));
+    table
 }
 
 fn item(pairs: &[(&str, Attribute)]) -> RawItem {
@@ -227,7 +233,7 @@ fn rule_3_absent_is_not_free_and_epochs_go_on_above() {
     let mut table = None;
     let mut a = Node::new("a");
     a.run(&mut table, 0, 10_199);
-    assert!(table.is_none());
+    assert_eq!((a.permit_at(10_199), epoch_of(table.as_ref())), (None, 0), "marked, not held");
     a.run(&mut table, 10_200, 10_300);
     assert_eq!(a.permit_at(10_300), Some(WALL_S + 10));
 }
@@ -240,9 +246,65 @@ fn rule_3_the_longest_known_lease_is_waited_for_when_the_item_vanishes() {
     b.run(&mut table, 0, 500);
     table = None;
     b.run(&mut table, 501, 30_000);
-    assert!(table.is_none());
+    assert_eq!(b.permit_at(30_000), None);
     b.run(&mut table, 30_001, 32_000);
     assert!(b.permit_at(32_000).is_some());
+}
+
+/// Found by the simulation: an absence that was interrupted by a holder looks like one that lasted.
+#[test]
+fn rule_3_an_absence_interrupted_unseen_is_waited_out_from_its_end() {
+    let mut table = None;
+    let (mut a, mut b) = (Node::new("a"), Node::new("b"));
+    let seen = a.request(at(0));
+    let outcome = apply(&mut table, "flagship", &seen.kind);
+    a.lease.on_outcome(seen.id, at(1), outcome);
+    // Now a is stopped. Meanwhile b finds no item, waits, and holds; then the item is deleted once more.
+    b.run(&mut table, 2, 20_000);
+    assert!(b.permit_at(20_001).is_some());
+    table = None;
+    a.run(&mut table, 20_001, 20_100);
+    assert!(a.permit_at(20_100).is_none(), "b's permit still runs");
+    assert!(b.permit_at(20_100).is_some());
+}
+
+/// The same for an item that is made anew with the version that Terraform always gives it.
+#[test]
+fn rule_3_an_item_made_anew_twice_is_waited_out_from_the_last_time() {
+    let mut table = terraformed();
+    let (mut a, mut b) = (Node::new("a"), Node::new("b"));
+    a.exchange(&mut table, 0, 1);
+    b.run(&mut table, 2, 20_000);
+    assert!(b.permit_at(20_001).is_some());
+    table = terraformed();
+    a.run(&mut table, 20_001, 20_100);
+    assert!(a.permit_at(20_100).is_none(), "b's permit still runs");
+    assert!(b.permit_at(20_100).is_some());
+}
+
+/// A write conditioned on absence that arrives late, after a holder came and went, gives no permit.
+#[test]
+fn rule_3_a_late_write_into_a_second_absence_gives_no_permit() {
+    let mut table = None;
+    let (mut a, mut b) = (Node::new("a"), Node::new("b"));
+    a.exchange(&mut table, 0, 1);
+    let late = (0..30_000).find_map(|now| match a.poll(at(now)) {
+        Step::Request(Request { kind: RequestKind::Read, id }) => {
+            a.lease.on_outcome(id, at(now), Outcome::Read(None));
+            None
+        }
+        Step::Request(write) => Some((now, write)),
+        _ => None,
+    });
+    let (sent, late) = late.unwrap();
+    b.run(&mut table, sent, sent + 15_000);
+    assert!(b.permit_at(sent + 15_000).is_some());
+    table = None;
+    let outcome = apply(&mut table, "flagship", &late.kind);
+    assert!(matches!(outcome, Outcome::Applied(_)), "it is conditioned on absence only");
+    a.lease.on_outcome(late.id, at(sent + 15_001), outcome);
+    a.run(&mut table, sent + 15_002, sent + 15_100);
+    assert!(a.permit_at(sent + 15_100).is_none(), "b's permit still runs");
 }
 
 #[test]

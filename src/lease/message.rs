@@ -9,6 +9,8 @@ use crate::instant::Instant;
 /// Why a write is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
+    /// To give what stands there, or does not, a version that was never there before. Gives no permit.
+    Mark,
     /// To become the holder.
     Claim,
     /// To stay the holder.

@@ -85,7 +85,7 @@ impl Lease {
             (Role::Observer(_), Purpose::Claim | Purpose::Renew) => {
                 self.become_holder(write, deadline, "a claim of ours without an answer had succeeded".to_owned());
             }
-            (Role::Observer(_), Purpose::Release) => self.on_others_item(sighting),
+            (Role::Observer(_), Purpose::Release | Purpose::Mark) => self.on_others_item(sighting),
             (Role::Stopped, _) => {}
         }
         // Whether adopted or to be released: the next word to the table is due at once.
@@ -131,6 +131,9 @@ impl Lease {
         let deadline = sent.sent_at + self.config.permit_duration();
         match (&mut self.role, sent.purpose) {
             (Role::Observer(_), Purpose::Claim) => self.become_holder(&sent, deadline, because.to_owned()),
+            (Role::Observer(_), Purpose::Mark) => {
+                self.on_others_item(Sighting::new(Some(item), now.boot, self.highest_epoch));
+            }
             (Role::Holder(holding), Purpose::Renew) => {
                 if holding.expiry_announced {
                     self.notices.push(Notice::Resumed { epoch: holding.epoch });

@@ -198,8 +198,13 @@ impl Lease {
             && now.boot >= at
         {
             let (stamp, because) = (seen.stamp.clone(), seen.because());
-            let epoch = self.next_epoch(seen, now.wall);
-            let write = self.author(now, nonce, epoch).claim(stamp);
+            let (epoch, write) = if seen.may_return() {
+                let epoch = seen.native().map_or(0, |record| record.epoch);
+                (epoch, self.author(now, nonce, epoch).mark(stamp, self.longest))
+            } else {
+                let epoch = self.next_epoch(seen, now.wall);
+                (epoch, self.author(now, nonce, epoch).claim(stamp))
+            };
             self.next_claim_at = now.boot + self.config.timings().poll_interval;
             return self.send_write(now, nonce, epoch, now.wall.unix_ms(), write, because);
         }

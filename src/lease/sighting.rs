@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::config::LeaseConfig;
-use super::record::{Expect, Item, LeaseRecord, RawItem, SKIP_LEASE};
+use super::record::{Expect, Item, LeaseRecord, MADE_BY_TERRAFORM, NOBODY_YET, RawItem, SKIP_LEASE};
 use crate::instant::Instant;
 
 /// The item as last seen.
@@ -54,11 +54,22 @@ impl Sighting {
         *self = Self { first_seen, ..newer };
     }
 
-    /// From when on it may be claimed.
+    /// Whether this may have come and gone unseen: no item, or one put back. Its stamp then says nothing about how
+    /// long nobody held the lease, and it is marked with a new version before the wait for it begins (rule 3).
+    pub fn may_return(&self) -> bool {
+        match &self.item {
+            None => true,
+            Some(Item::Native(record)) if !record.is_released() => false,
+            Some(Item::Native(record)) => self.outdated || (record.epoch == 0 && record.version == MADE_BY_TERRAFORM),
+            Some(Item::Foreign { .. } | Item::Unreadable { .. }) => false,
+        }
+    }
+
+    /// From when on it may be claimed, or marked if it [may return](Self::may_return).
     pub fn free(&self, judge: &Judge<'_>) -> Free {
         let after = |lease: Duration| Free::At(self.first_seen + lease + judge.config.margin(lease));
         match &self.item {
-            None => after(judge.longest),
+            None => Free::At(self.first_seen),
             Some(Item::Foreign { owner }) if owner == SKIP_LEASE => Free::Never,
             Some(Item::Foreign { .. }) => after(judge.longest.max(judge.config.timings().foreign_threshold)),
             Some(Item::Unreadable { lease_duration, .. }) => {
@@ -74,7 +85,7 @@ impl Sighting {
                     return after(record.lease_duration.unwrap_or(judge.longest));
                 }
                 if self.outdated {
-                    return after(judge.longest);
+                    return Free::At(self.first_seen);
                 }
                 // Whoever was asked to take over goes first; the others wait as if it were held.
                 let mine_again = record.instance_id == judge.instance_id;
@@ -91,7 +102,10 @@ impl Sighting {
     /// Why it may be claimed, for people.
     pub fn because(&self) -> String {
         match &self.item {
-            None => "there was no lease item for a whole lease duration".to_owned(),
+            None => "there is no lease item".to_owned(),
+            Some(Item::Native(record)) if record.owner == NOBODY_YET => {
+                "nobody held the lease for a whole lease duration".to_owned()
+            }
             Some(Item::Foreign { owner }) => format!("the item of the foreign owner {owner:?} was not renewed in time"),
             Some(Item::Unreadable { .. }) => {
                 "an unreadable item stayed unchanged for a whole lease duration".to_owned()

@@ -1,13 +1,14 @@
 //! The writes of the protocol: which attributes each sets, and on which condition.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::config::LeaseConfig;
 use super::identity::Identity;
 use super::message::{Purpose, Write};
 use super::record::{
-    ACQUIRED_TIME, Attribute, ENDPOINT, EPOCH, Expect, INSTANCE_ID, LEASE_DURATION_MS, LEASE_OWNER, NOTES, REGION,
-    SWITCHOVER_TO, UPDATED_TIME, VERSION,
+    ACQUIRED_TIME, Attribute, ENDPOINT, EPOCH, Expect, INSTANCE_ID, LEASE_DURATION_MS, LEASE_OWNER, NOBODY_YET, NOTES,
+    REGION, SWITCHOVER_TO, UPDATED_TIME, VERSION,
 };
 use crate::instant::WallTime;
 
@@ -31,6 +32,14 @@ impl Author<'_> {
         Write { purpose: Purpose::Claim, expect, set, remove: vec![SWITCHOVER_TO] }
     }
 
+    /// Hold the lease for nobody: whoever finds this version waits until it has stood for `longest`.
+    pub fn mark(&self, expect: Expect, longest: Duration) -> Write {
+        let mut set = self.stamped(NOBODY_YET);
+        set.insert(LEASE_DURATION_MS, number(millis(longest)));
+        set.insert(NOTES, Attribute::S("marked by Flagship; free once it has stood for a lease duration".to_owned()));
+        Write { purpose: Purpose::Mark, expect, set, remove: Vec::new() }
+    }
+
     /// Stay the holder (rule 1). `forget_switchover` drops a request that names the holder itself.
     pub fn renew(&self, version: &str, forget_switchover: bool) -> Write {
         let remove = if forget_switchover { vec![SWITCHOVER_TO] } else { Vec::new() };
@@ -47,16 +56,19 @@ impl Author<'_> {
     }
 
     fn stamped(&self, owner: &str) -> BTreeMap<&'static str, Attribute> {
-        let duration_ms = u64::try_from(self.config.timings().lease_duration.as_millis()).unwrap_or(u64::MAX);
         BTreeMap::from([
             (LEASE_OWNER, Attribute::S(owner.to_owned())),
             (INSTANCE_ID, Attribute::S(self.me.instance_id.clone())),
             (VERSION, Attribute::S(self.nonce.to_owned())),
             (EPOCH, number(self.epoch)),
-            (LEASE_DURATION_MS, number(duration_ms)),
+            (LEASE_DURATION_MS, number(millis(self.config.timings().lease_duration))),
             (UPDATED_TIME, number(self.wall.unix_s())),
         ])
     }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn number(value: u64) -> Attribute {

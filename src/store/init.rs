@@ -52,7 +52,7 @@ pub async fn lease_item(store: &DynamoDbStore) -> Result<Created, InitError> {
         .item(LEASE_NAME, text(&options.lease_name))
         .item(LEASE_OWNER, text(""))
         .item(INSTANCE_ID, text(""))
-        .item(VERSION, text("initial"))
+        .item(VERSION, text(&uuid::Uuid::new_v4().to_string()))
         .item(EPOCH, zero())
         .item(LEASE_DURATION_MS, zero())
         .item(UPDATED_TIME, zero())

@@ -1,0 +1,239 @@
+//! What goes wrong, and how it is put right again.
+
+use flagship::lease::record::{
+    Attribute, EPOCH, INSTANCE_ID, LEASE_DURATION_MS, LEASE_NAME, LEASE_OWNER, MADE_BY_TERRAFORM, NOTES, PAUSED,
+    SWITCHOVER_TO, UPDATED_TIME, VERSION,
+};
+use flagship::lease::{Eligibility, RawItem};
+
+use super::driver_steps::stop_for;
+use super::node::{Link, Local};
+use super::plan::micros;
+use super::world::{Event, World, released};
+
+/// A kind of fault. Each seed draws which of them it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Network,
+    Stop,
+    StopBeforeSend,
+    StopAfterCheck,
+    Crash,
+    Shutdown,
+    Drift,
+    WallStep,
+    Delete,
+    Recreate,
+    Foreign,
+    Corrupt,
+    Switchover,
+    Pause,
+    Blind,
+    /// Puts an older copy of the item back; not among the usual ones, since it breaks assumption A1.
+    Restore,
+}
+
+impl Kind {
+    pub const ALL: [Self; 15] = [
+        Self::Network,
+        Self::Stop,
+        Self::StopBeforeSend,
+        Self::StopAfterCheck,
+        Self::Crash,
+        Self::Shutdown,
+        Self::Drift,
+        Self::WallStep,
+        Self::Delete,
+        Self::Recreate,
+        Self::Foreign,
+        Self::Corrupt,
+        Self::Switchover,
+        Self::Pause,
+        Self::Blind,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Network => "network changed",
+            Self::Stop => "process stopped",
+            Self::StopBeforeSend => "stop before a send armed",
+            Self::StopAfterCheck => "stop after the gate's check armed",
+            Self::Crash => "crash",
+            Self::Shutdown => "shutdown",
+            Self::Drift => "clock rate changed",
+            Self::WallStep => "wall clock stepped",
+            Self::Delete => "item deleted",
+            Self::Recreate => "item deleted and made anew",
+            Self::Foreign => "item overwritten by a foreign writer",
+            Self::Corrupt => "item made unreadable",
+            Self::Switchover => "switchover asked for",
+            Self::Pause => "paused or resumed",
+            Self::Blind => "eligibility changed",
+            Self::Restore => "older copy restored",
+        }
+    }
+}
+
+/// The next fault, and when the one after it comes.
+pub fn strike(world: &mut World) {
+    if world.healed {
+        return;
+    }
+    let gap = world.plan.fault_gap;
+    let next = world.rng.between(gap / 10, gap * 2);
+    world.after(next, Event::Fault);
+    world.table.back_up();
+    if world.plan.faults.is_empty() {
+        return;
+    }
+    let kind = world.rng.pick(&world.plan.faults.clone());
+    let last = world.nodes.len() as u64 - 1;
+    let index = usize::try_from(world.rng.between(0, last)).unwrap();
+    world.report.count(kind.name());
+    world.tell(|| format!("FAULT {kind:?}, node {index}"));
+    match kind {
+        Kind::Network | Kind::Stop | Kind::StopBeforeSend | Kind::StopAfterCheck | Kind::Crash | Kind::Shutdown => {
+            at_a_process(world, kind, index);
+        }
+        Kind::Drift => {
+            let now = world.now;
+            world.nodes[index].clocks.drift(&mut world.rng, now);
+        }
+        Kind::WallStep => world.nodes[index].clocks.step_wall(&mut world.rng),
+        Kind::Blind => {
+            let to = world.rng.pick(&[Eligibility::No, Eligibility::Reluctant, Eligibility::Yes]);
+            world.local_at(index, world.now, Local::Synced(to));
+        }
+        _ => at_the_item(world, kind),
+    }
+}
+
+fn at_a_process(world: &mut World, kind: Kind, index: usize) {
+    let lease = micros(world.plan.lease());
+    let any = world.rng.between(lease / 100, lease * 2);
+    let span = world.rng.pick(&[lease / 20, lease / 2, lease, any]);
+    match kind {
+        Kind::Network => world.nodes[index].link = other_link(world),
+        Kind::Stop => stop_for(world, index, span),
+        Kind::StopBeforeSend => world.nodes[index].stop_before_send = Some(span),
+        Kind::StopAfterCheck => world.nodes[index].stop_after_check = Some(span),
+        Kind::Crash => {
+            let now = world.now;
+            world.nodes[index].die();
+            if world.rng.chance(30) {
+                world.nodes[index].clocks.reboot(now);
+            }
+            let back = world.rng.between(1_000, lease * 2);
+            world.after(back, Event::Start(index));
+        }
+        _ => world.local_at(index, world.now, Local::Terminate),
+    }
+}
+
+/// From good to cut in one or both directions.
+fn other_link(world: &mut World) -> Link {
+    let lease = micros(world.plan.lease());
+    let slowest_us = world.rng.pick(&[5_000, 50_000, lease / 10, lease / 4]);
+    let share = |world: &mut World| world.rng.pick(&[0, 0, 10, 40, 100]);
+    let cut = world.rng.chance(25);
+    Link {
+        lose_request: if cut { 100 } else { share(world) },
+        lose_answer: share(world),
+        duplicate: world.rng.pick(&[0, 20, 60]),
+        hold_back: world.rng.pick(&[0, 10, 40]),
+        slowest_us,
+    }
+}
+
+fn at_the_item(world: &mut World, kind: Kind) {
+    let now = world.now;
+    match kind {
+        Kind::Delete => world.table.edit(now, |item| *item = None),
+        Kind::Recreate if world.rng.chance(50) => {
+            world.table.edit(now, |item| *item = Some(released(0, MADE_BY_TERRAFORM)));
+        }
+        // By hand under a live holder before anybody has seen an epoch: assumption A3 excludes that.
+        Kind::Recreate if !everyone_knows_an_epoch(world) => {}
+        Kind::Recreate => world.table.edit(now, |item| *item = Some(released(0, &format!("init-{now}")))),
+        Kind::Restore => world.table.restore(&mut world.rng, now),
+        Kind::Foreign => {
+            let skip = world.rng.chance(10);
+            world.table.edit(now, |item| *item = Some(admirals(now, skip)));
+        }
+        Kind::Corrupt => corrupt(world),
+        Kind::Switchover => {
+            let node = world.rng.between(0, world.plan.nodes as u64);
+            let to = if world.rng.chance(30) { "*".to_owned() } else { format!("node-{node}") };
+            set(world, SWITCHOVER_TO, Attribute::S(to));
+        }
+        _ => {
+            let paused = world.rng.chance(50);
+            set(world, PAUSED, Attribute::Bool(paused));
+        }
+    }
+}
+
+/// Every process that may claim has seen an epoch, in the item or on an object in the clusters.
+fn everyone_knows_an_epoch(world: &mut World) -> bool {
+    let mut up = world.nodes.iter().filter_map(|node| node.process.as_ref());
+    up.all(|process| !process.synced || process.lease.highest_epoch() > 0) && world.epoch_in_clusters() > 0
+}
+
+/// What a Go Admiral puts there: the whole item, without our attributes.
+fn admirals(now: u64, skip: bool) -> RawItem {
+    let owner = if skip { "SKIP-LEASE-POD" } else { "admiral-a" };
+    RawItem::from([
+        (LEASE_NAME.to_owned(), Attribute::S("flagship".to_owned())),
+        (LEASE_OWNER.to_owned(), Attribute::S(owner.to_owned())),
+        (UPDATED_TIME.to_owned(), Attribute::N((1_800_000_000 + now / 1_000_000).to_string())),
+        (NOTES.to_owned(), Attribute::S("x".to_owned())),
+    ])
+}
+
+fn corrupt(world: &mut World) {
+    let garbage = [
+        (EPOCH, Attribute::N("-5".to_owned())),
+        (VERSION, Attribute::N("3".to_owned())),
+        (INSTANCE_ID, Attribute::Other("L".to_owned())),
+        (LEASE_DURATION_MS, Attribute::S("long".to_owned())),
+        (LEASE_OWNER, Attribute::Bool(true)),
+    ];
+    let which = usize::try_from(world.rng.between(0, garbage.len() as u64 - 1)).unwrap();
+    let (name, value) = garbage[which].clone();
+    set(world, name, value);
+}
+
+fn set(world: &mut World, name: &str, value: Attribute) {
+    let now = world.now;
+    world.table.edit(now, |item| {
+        if let Some(item) = item {
+            item.insert(name.to_owned(), value);
+        }
+    });
+}
+
+/// All is put right: network, processes, views, and what only a person can undo.
+pub fn heal(world: &mut World) {
+    world.tell(|| "HEALED".to_owned());
+    world.healed = true;
+    for index in 0..world.nodes.len() {
+        let node = &mut world.nodes[index];
+        node.link = Link { slowest_us: 20_000, ..Link::default() };
+        (node.stop_before_send, node.stop_after_check) = (None, None);
+        if node.stopped_until.is_some() {
+            node.stopped_until = Some(world.now);
+            world.at(world.now, Event::Continue(index));
+        }
+        world.at(world.now, Event::Start(index));
+        world.local_at(index, world.now, Local::Synced(Eligibility::Yes));
+    }
+    let now = world.now;
+    world.table.edit(now, |item| {
+        if let Some(found) = item {
+            found.remove(PAUSED);
+            if found.get(LEASE_OWNER) == Some(&Attribute::S("SKIP-LEASE-POD".to_owned())) {
+                *item = None;
+            }
+        }
+    });
+}
