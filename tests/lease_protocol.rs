@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use flagship::instant::{Instant, WallTime};
-use flagship::lease::record::{EPOCH, LEASE_OWNER, MADE_BY_TERRAFORM, PAUSED, SWITCHOVER_TO, UPDATED_TIME, VERSION};
+use flagship::lease::record::{EPOCH, LEASE_OWNER, PAUSED, SWITCHOVER_TO, UPDATED_TIME, VERSION};
 use flagship::lease::{
     Attribute, Eligibility, Identity, Lease, LeaseConfig, Notice, Now, Outcome, RawItem, Request, RequestKind, Step,
     Timings,
@@ -113,12 +113,6 @@ fn released(epoch: u64) -> Option<RawItem> {
     ]))
 }
 
-fn terraformed() -> Option<RawItem> {
-    let mut table = released(0);
-    set(&mut table, VERSION, Attribute::S(MADE_BY_TERRAFORM.into()));
-    table
-}
-
 fn item(pairs: &[(&str, Attribute)]) -> RawItem {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }
@@ -207,11 +201,26 @@ fn rule_3_a_released_item_is_claimed_at_once_with_a_higher_epoch() {
 }
 
 #[test]
-fn rule_3_a_new_item_starts_at_unix_seconds() {
+fn rule_3_a_new_item_is_waited_out_and_starts_at_unix_seconds() {
     let mut table = released(0);
     let mut a = Node::new("a");
-    a.run(&mut table, 0, 10);
-    assert_eq!(a.permit_at(10), Some(WALL_S));
+    a.run(&mut table, 0, 10_199);
+    assert_eq!(a.permit_at(10_199), None, "nobody has held this one, but somebody may hold the one before it");
+    a.run(&mut table, 10_200, 10_300);
+    assert_eq!(a.permit_at(10_300), Some(WALL_S + 10));
+}
+
+/// An item made anew under a live holder, and an instance that has just started and has seen neither.
+#[test]
+fn rule_3_an_item_made_anew_under_a_holder_is_not_free() {
+    let (_, a) = held_by("a");
+    let mut table = released(0);
+    let mut b = Node::new("b");
+    for now in 0..12_000 {
+        b.run(&mut table, now, now);
+        assert!(a.permit_at(now).is_none() || b.permit_at(now).is_none(), "two permits at {now} ms");
+    }
+    assert!(b.permit_at(12_000).is_some());
 }
 
 #[test]
@@ -268,15 +277,15 @@ fn rule_3_an_absence_interrupted_unseen_is_waited_out_from_its_end() {
     assert!(b.permit_at(20_100).is_some());
 }
 
-/// The same for an item that is made anew with the version that Terraform always gives it.
+/// The same for an item that is made anew, with the version that Terraform always gives it.
 #[test]
 fn rule_3_an_item_made_anew_twice_is_waited_out_from_the_last_time() {
-    let mut table = terraformed();
+    let mut table = released(0);
     let (mut a, mut b) = (Node::new("a"), Node::new("b"));
     a.exchange(&mut table, 0, 1);
     b.run(&mut table, 2, 20_000);
     assert!(b.permit_at(20_001).is_some());
-    table = terraformed();
+    table = released(0);
     a.run(&mut table, 20_001, 20_100);
     assert!(a.permit_at(20_100).is_none(), "b's permit still runs");
     assert!(b.permit_at(20_100).is_some());

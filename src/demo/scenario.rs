@@ -31,7 +31,7 @@ const QUIET_FOR: Duration = Duration::from_secs(2);
 /// Plays it all. Judgements go to the report; an error ends the play.
 pub async fn play(stage: &mut Stage, report: &mut Report) -> Result<(), DemoError> {
     stage.init_lease().await?;
-    report.say("lease item made: released, epoch 0");
+    report.say("lease item made: released, epoch 0 (its very first claim waits out one lease, 10 s)");
     let mut play = Play { stage, report, last: [Seen::Silent, Seen::Silent], two_active: 0, looks: 0 };
     let first = play.pair_starts().await?;
     play.workload_arrives("greeting", &["west", "east"], "first objects").await?;

@@ -41,9 +41,6 @@ pub const SKIP_LEASE: &str = "SKIP-LEASE-POD";
 /// The owner of an item that was marked: it is held, by nobody, until it has stood for a lease duration.
 pub const NOBODY_YET: &str = "nobody-yet";
 
-/// The version of the item that Terraform makes: the same each time, unlike any other version.
-pub const MADE_BY_TERRAFORM: &str = "initial";
-
 /// From here on an epoch is garbage: Unix seconds lie far below, and JSON readers keep all below exact.
 pub const EPOCH_LIMIT: u64 = 1 << 52;
 

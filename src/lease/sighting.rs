@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::config::LeaseConfig;
-use super::record::{Expect, Item, LeaseRecord, MADE_BY_TERRAFORM, NOBODY_YET, RawItem, SKIP_LEASE};
+use super::record::{Expect, Item, LeaseRecord, NOBODY_YET, RawItem, SKIP_LEASE};
 use crate::instant::Instant;
 
 /// The item as last seen.
@@ -54,13 +54,14 @@ impl Sighting {
         *self = Self { first_seen, ..newer };
     }
 
-    /// Whether this may have come and gone unseen: no item, or one put back. Its stamp then says nothing about how
-    /// long nobody held the lease, and it is marked with a new version before the wait for it begins (rule 3).
+    /// Whether this may have come and gone unseen: no item, one put back, or one made anew (which nobody has held
+    /// yet, but somebody may hold the one before it). Its stamp then says nothing about how long nobody held the
+    /// lease, and it is marked with a new version before the wait for it begins (rule 3).
     pub fn may_return(&self) -> bool {
         match &self.item {
             None => true,
             Some(Item::Native(record)) if !record.is_released() => false,
-            Some(Item::Native(record)) => self.outdated || (record.epoch == 0 && record.version == MADE_BY_TERRAFORM),
+            Some(Item::Native(record)) => self.outdated || record.epoch == 0,
             Some(Item::Foreign { .. } | Item::Unreadable { .. }) => false,
         }
     }

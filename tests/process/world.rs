@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use flagship::lease::record::LEASE_NAME;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -112,6 +114,19 @@ impl World {
         let init = ["lease", "init", "--create-table", "--lease-table", &self.table];
         let output = self.flagship(&self.dynamodb).args(init).output().unwrap();
         assert!(output.status.success(), "lease init: {}", String::from_utf8_lossy(&output.stderr));
+        self.release_at_epoch_1().await;
+    }
+
+    /// As if somebody had held the lease and given it up: the first claim need not wait out a new item.
+    async fn release_at_epoch_1(&self) {
+        let epoch = AttributeValue::N("1".to_owned());
+        let request = dynamodb::client(&self.dynamodb)
+            .update_item()
+            .table_name(&self.table)
+            .key(LEASE_NAME, AttributeValue::S("flagship".to_owned()))
+            .update_expression("SET epoch = :epoch")
+            .expression_attribute_values(":epoch", epoch);
+        request.send().await.unwrap();
     }
 
     /// Namespace of the cluster secrets of an instance.

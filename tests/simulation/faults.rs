@@ -1,8 +1,8 @@
 //! What goes wrong, and how it is put right again.
 
 use flagship::lease::record::{
-    Attribute, EPOCH, INSTANCE_ID, LEASE_DURATION_MS, LEASE_NAME, LEASE_OWNER, MADE_BY_TERRAFORM, NOTES, PAUSED,
-    SWITCHOVER_TO, UPDATED_TIME, VERSION,
+    Attribute, EPOCH, INSTANCE_ID, LEASE_DURATION_MS, LEASE_NAME, LEASE_OWNER, NOTES, PAUSED, SWITCHOVER_TO,
+    UPDATED_TIME, VERSION,
 };
 use flagship::lease::{Eligibility, RawItem};
 
@@ -149,11 +149,10 @@ fn at_the_item(world: &mut World, kind: Kind) {
     let now = world.now;
     match kind {
         Kind::Delete => world.table.edit(now, |item| *item = None),
+        // Terraform's has the same version each time.
         Kind::Recreate if world.rng.chance(50) => {
-            world.table.edit(now, |item| *item = Some(released(0, MADE_BY_TERRAFORM)));
+            world.table.edit(now, |item| *item = Some(released(0, "initial")));
         }
-        // By hand under a live holder before anybody has seen an epoch: assumption A3 excludes that.
-        Kind::Recreate if !everyone_knows_an_epoch(world) => {}
         Kind::Recreate => world.table.edit(now, |item| *item = Some(released(0, &format!("init-{now}")))),
         Kind::Restore => world.table.restore(&mut world.rng, now),
         Kind::Foreign => {
@@ -171,12 +170,6 @@ fn at_the_item(world: &mut World, kind: Kind) {
             set(world, PAUSED, Attribute::Bool(paused));
         }
     }
-}
-
-/// Every process that may claim has seen an epoch, in the item or on an object in the clusters.
-fn everyone_knows_an_epoch(world: &mut World) -> bool {
-    let mut up = world.nodes.iter().filter_map(|node| node.process.as_ref());
-    up.all(|process| !process.synced || process.lease.highest_epoch() > 0) && world.epoch_in_clusters() > 0
 }
 
 /// What a Go Admiral puts there: the whole item, without our attributes.

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use flagship::lease::record::MADE_BY_TERRAFORM;
 use flagship::lease::{LeaseConfig, Timings};
 
 use super::faults::Kind;
@@ -81,7 +80,7 @@ impl Plan {
             heal_at: lease_ms * 1000 * 14,
             broken,
             first_item: rng.pick(&[
-                Some((0, MADE_BY_TERRAFORM)),
+                Some((0, "initial")),
                 Some((0, "by lease init")),
                 Some((7, "r-7")),
                 Some((1_799_000_000, "r")),
