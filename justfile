@@ -27,3 +27,11 @@ fmt:
 # licences, sources and banned crates; needs `cargo install cargo-deny`
 deny:
     cargo deny check bans licenses sources
+
+# the seeded simulation for longer: 50,000 seeds, or as many as given, from a seed of its own
+soak seeds="50000" first="1000000":
+    FLAGSHIP_SEEDS={{seeds}} FLAGSHIP_FIRST_SEED={{first}} cargo test --release --test simulation no_seed -- --nocapture
+
+# deliberate faults, each in a copy of the tree: what catches them (takes about a minute each)
+mutants *names:
+    scripts/mutants {{names}}
