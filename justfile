@@ -35,3 +35,7 @@ soak seeds="50000" first="1000000":
 # deliberate faults, each in a copy of the tree: what catches them (takes about a minute each)
 mutants *names:
     scripts/mutants {{names}}
+
+# the model checker with wider bounds (minutes to hours)
+model ticks="13" faults="2" orders="0":
+    FLAGSHIP_MODEL_TICKS={{ticks}} FLAGSHIP_MODEL_FAULTS={{faults}} FLAGSHIP_MODEL_ORDERS={{orders}} cargo test --release --test model -- --nocapture
