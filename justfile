@@ -37,3 +37,15 @@ failover:
 # The same 1,000 workloads at rest: zero writes in 60 s, before and after a takeover (4 minutes)
 steady:
     FLAGSHIP_WORKLOADS=1000 FLAGSHIP_QUIET_S=60 cargo test --locked --test process steady -- --nocapture
+
+# the seeded simulation for longer: 50,000 seeds, or as many as given, from a seed of its own
+soak seeds="50000" first="1000000":
+    FLAGSHIP_SEEDS={{seeds}} FLAGSHIP_FIRST_SEED={{first}} cargo test --release --test simulation no_seed -- --nocapture
+
+# deliberate faults, each in a copy of the tree: what catches them (takes about a minute each)
+mutants *names:
+    scripts/mutants {{names}}
+
+# the model checker with wider bounds (minutes to hours)
+model ticks="13" faults="2" orders="0":
+    FLAGSHIP_MODEL_TICKS={{ticks}} FLAGSHIP_MODEL_FAULTS={{faults}} FLAGSHIP_MODEL_ORDERS={{orders}} cargo test --release --test model -- --nocapture

@@ -9,7 +9,7 @@ pub const MAX_LEASE_DURATION: Duration = Duration::from_secs(3600);
 const MAX_DRIFT_PPM: u32 = 200_000;
 
 /// The durations as configured, unchecked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Timings {
     /// How long a lease holds after its last renewal was sent.
     pub lease_duration: Duration,
@@ -82,7 +82,7 @@ pub enum ConfigError {
 }
 
 /// Durations whose order was checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LeaseConfig {
     timings: Timings,
 }

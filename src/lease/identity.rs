@@ -1,7 +1,7 @@
 //! Who takes part in the protocol.
 
 /// Who this instance is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// `leaseOwner`: a name for people, not empty.
     pub owner: String,

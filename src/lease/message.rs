@@ -7,7 +7,7 @@ use super::record::{Attribute, Expect, RawItem};
 use crate::instant::Instant;
 
 /// Why a write is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// To give what stands there, or does not, a version that was never there before. Gives no permit.
     Mark,
@@ -20,7 +20,7 @@ pub enum Purpose {
 }
 
 /// One conditional write of the lease item.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Write {
     /// Why.
     pub purpose: Purpose,
@@ -33,7 +33,7 @@ pub struct Write {
 }
 
 /// A request to the store. At most one is under way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Request {
     /// Increases by one with every request; the outcome is matched by it.
     pub id: u64,
@@ -42,7 +42,7 @@ pub struct Request {
 }
 
 /// What a request does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RequestKind {
     /// A consistent read.
     Read,
@@ -51,7 +51,7 @@ pub enum RequestKind {
 }
 
 /// How a request ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// The item, or that there is none.
     Read(Option<RawItem>),
@@ -64,7 +64,7 @@ pub enum Outcome {
 }
 
 /// What the driver is to do next.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Send this, then report the outcome.
     Request(Request),
@@ -77,7 +77,7 @@ pub enum Step {
 }
 
 /// Something that a person should hear of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Notice {
     /// This instance holds the lease.
     Acquired {

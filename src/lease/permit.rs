@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::instant::Instant;
 
 /// Proof that the lease was held: good for writes that end before `deadline`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Permit {
     /// The fencing token of the lease. Zero means that no lease is involved (the `noop` checker).
     pub epoch: u64,

@@ -17,7 +17,7 @@ use super::writes::Author;
 use crate::instant::{Instant, WallTime};
 
 /// Both clocks, read together.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Now {
     /// The boot clock.
     pub boot: Instant,
@@ -26,7 +26,7 @@ pub struct Now {
 }
 
 /// Whether this instance should take over (promise L4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Eligibility {
     /// It has not seen the clusters: it does not claim.
     No,
@@ -37,6 +37,7 @@ pub enum Eligibility {
 }
 
 /// One instance's side of the protocol.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
     pub(super) config: LeaseConfig,
     pub(super) me: Identity,

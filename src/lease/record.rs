@@ -45,7 +45,7 @@ pub const NOBODY_YET: &str = "nobody-yet";
 pub const EPOCH_LIMIT: u64 = 1 << 52;
 
 /// One attribute of an item.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Attribute {
     /// String.
     S(String),
@@ -61,7 +61,7 @@ pub enum Attribute {
 pub type RawItem = BTreeMap<String, Attribute>;
 
 /// What a conditional write expects to find.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Expect {
     /// No item.
     Absent,
@@ -77,7 +77,7 @@ pub enum Expect {
 }
 
 /// An item that a Flagship wrote.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Hash)]
 pub struct LeaseRecord {
     /// The holder's name; empty when released.
     pub owner: String,
@@ -109,7 +109,7 @@ impl LeaseRecord {
 }
 
 /// What stands in the table, understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Item {
     /// Written by a Flagship.
     Native(LeaseRecord),

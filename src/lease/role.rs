@@ -5,7 +5,7 @@ use super::sighting::Sighting;
 use crate::instant::Instant;
 
 /// What a holder knows of its lease.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Holding {
     pub version: String,
     pub epoch: u64,
@@ -17,7 +17,7 @@ pub(super) struct Holding {
     pub forget_switchover: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Role {
     Observer(Option<Sighting>),
     Holder(Holding),
@@ -26,6 +26,7 @@ pub(super) enum Role {
 }
 
 /// The one request that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct InFlight {
     pub id: u64,
     pub sent: Option<SentWrite>,

@@ -8,7 +8,7 @@ use crate::instant::Instant;
 const MOST: usize = 64;
 
 /// One write of ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SentWrite {
     pub version: String,
     pub epoch: u64,
@@ -20,7 +20,7 @@ pub(super) struct SentWrite {
 }
 
 /// The unacknowledged writes, all of them conditioned on the same version.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct SentLog {
     writes: Vec<SentWrite>,
 }

@@ -10,7 +10,7 @@ use super::record::{Expect, Item, LeaseRecord, NOBODY_YET, RawItem, SKIP_LEASE};
 use crate::instant::Instant;
 
 /// The item as last seen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Sighting {
     /// What a claim compares.
     pub stamp: Expect,
@@ -23,7 +23,7 @@ pub(super) struct Sighting {
 }
 
 /// From when on an item may be claimed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Free {
     /// From this instant.
     At(Instant),

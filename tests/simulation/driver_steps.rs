@@ -137,6 +137,11 @@ fn depart(world: &mut World, index: usize, packet: &Packet) {
         let delay = travel(world, index, "request late");
         world.after(delay, Event::Arrive(packet.clone()));
     }
+    let holds = process(world, index).mode.is_some();
+    if let Some(span) = world.nodes[index].stop_after_send.take_if(|_| holds) {
+        world.report.count("stopped before an answer");
+        stop_for(world, index, span);
+    }
 }
 
 fn take_in(world: &mut World, index: usize, id: u64, outcome: Outcome) {
@@ -177,7 +182,9 @@ fn publish(world: &mut World, index: usize) {
     if before != permit
         && let Some(Permit { deadline, .. }) = permit
     {
-        writer::on_permit(world, index, deadline, before.is_none());
+        let now = world.nodes[index].clocks.boot(world.now);
+        let was_closed = before.is_none_or(|permit| permit.deadline <= now);
+        writer::on_permit(world, index, deadline, was_closed);
     }
 }
 

@@ -17,6 +17,7 @@ pub enum Kind {
     Network,
     Stop,
     StopBeforeSend,
+    StopAfterSend,
     StopAfterCheck,
     Crash,
     Shutdown,
@@ -34,10 +35,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Network,
         Self::Stop,
         Self::StopBeforeSend,
+        Self::StopAfterSend,
         Self::StopAfterCheck,
         Self::Crash,
         Self::Shutdown,
@@ -57,6 +59,7 @@ impl Kind {
             Self::Network => "network changed",
             Self::Stop => "process stopped",
             Self::StopBeforeSend => "stop before a send armed",
+            Self::StopAfterSend => "stop before an answer armed",
             Self::StopAfterCheck => "stop after the gate's check armed",
             Self::Crash => "crash",
             Self::Shutdown => "shutdown",
@@ -92,7 +95,13 @@ pub fn strike(world: &mut World) {
     world.report.count(kind.name());
     world.tell(|| format!("FAULT {kind:?}, node {index}"));
     match kind {
-        Kind::Network | Kind::Stop | Kind::StopBeforeSend | Kind::StopAfterCheck | Kind::Crash | Kind::Shutdown => {
+        Kind::Network
+        | Kind::Stop
+        | Kind::StopBeforeSend
+        | Kind::StopAfterSend
+        | Kind::StopAfterCheck
+        | Kind::Crash
+        | Kind::Shutdown => {
             at_a_process(world, kind, index);
         }
         Kind::Drift => {
@@ -116,6 +125,8 @@ fn at_a_process(world: &mut World, kind: Kind, index: usize) {
         Kind::Network => world.nodes[index].link = other_link(world),
         Kind::Stop => stop_for(world, index, span),
         Kind::StopBeforeSend => world.nodes[index].stop_before_send = Some(span),
+        // The renewal must still be unanswered when others take the lease for expired.
+        Kind::StopAfterSend => world.nodes[index].stop_after_send = Some(lease + span / 4),
         Kind::StopAfterCheck => world.nodes[index].stop_after_check = Some(span),
         Kind::Crash => {
             let now = world.now;
@@ -212,7 +223,7 @@ pub fn heal(world: &mut World) {
     for index in 0..world.nodes.len() {
         let node = &mut world.nodes[index];
         node.link = Link { slowest_us: 20_000, ..Link::default() };
-        (node.stop_before_send, node.stop_after_check) = (None, None);
+        (node.stop_before_send, node.stop_after_send, node.stop_after_check) = (None, None, None);
         if node.stopped_until.is_some() {
             node.stopped_until = Some(world.now);
             world.at(world.now, Event::Continue(index));

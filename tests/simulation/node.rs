@@ -98,6 +98,8 @@ pub struct Node {
     pub backlog: Vec<Local>,
     /// The next request is held up between the protocol's word and the packet, for this long.
     pub stop_before_send: Option<u64>,
+    /// The process is stopped right after a request has left: its answer waits.
+    pub stop_after_send: Option<u64>,
     /// The same between the gate's check and the packet: the residual.
     pub stop_after_check: Option<u64>,
 }
@@ -113,6 +115,7 @@ impl Node {
             stopped_until: None,
             backlog: Vec::new(),
             stop_before_send: None,
+            stop_after_send: None,
             stop_after_check: None,
         }
     }
