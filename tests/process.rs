@@ -13,6 +13,7 @@ mod servers;
 
 /// The harness first, the tests below.
 mod process {
+    pub mod audit;
     pub mod counts;
     pub mod epochs;
     pub mod figures;

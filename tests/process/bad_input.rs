@@ -41,10 +41,10 @@ async fn bad_input() {
         let answer = instance.json("/api/v1/conditions").await;
         let conditions = answer["conditions"].as_array().unwrap();
         println!("{}", serde_json::to_string_pretty(conditions).unwrap());
-        let control = &world.control;
+        let secrets = world.secrets_of("east");
         for (subject, reason, remedy) in [
-            (format!("Secret {control}/bad key exec"), "Refused", "put the token of a service account into user.token"),
-            (format!("Secret {control}/bad key garbage"), "Refused", "make one with `kubectl config view"),
+            (format!("Secret {secrets}/bad key exec"), "Refused", "put the token of a service account into user.token"),
+            (format!("Secret {secrets}/bad key garbage"), "Refused", "make one with `kubectl config view"),
             ("closed: ".to_owned(), "WatchFailed", "check the server's address"),
             (format!("Deployment {}/lonely", world.apps), "NoMatchingService", "Service"),
             ("nowhere".to_owned(), "NoRegion", "topology.kubernetes.io/region"),
@@ -106,14 +106,13 @@ async fn furnish(world: &World) -> String {
         cluster.create_all(vec![world.deployment("good"), world.service("good")]).await;
     }
     world.alpha().create(&world.deployment("lonely")).await;
-    let good = std::fs::read_to_string(&world.alpha().kubeconfig).unwrap();
-    let good: Value = serde_saphyr::from_str(&good).unwrap();
+    let good = world.alpha().kubeconfig();
     let mut exec = good.clone();
     exec["users"][0]["user"] = json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "true"}});
     let mut closed = good;
     closed["clusters"][0]["cluster"]["server"] = json!(format!("https://127.0.0.1:{}", free_port()));
     let bad = [("exec", exec.to_string()), ("garbage", "no kubeconfig".to_owned()), ("closed", closed.to_string())];
-    world.add_secret("bad", &BTreeMap::from(bad.map(|(name, value)| (name.to_owned(), value)))).await;
+    world.add_secret("east", "bad", &BTreeMap::from(bad.map(|(name, value)| (name.to_owned(), value)))).await;
 
     let folder = world.logs.join("nowhere");
     std::fs::create_dir_all(&folder).unwrap();

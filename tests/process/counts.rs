@@ -1,10 +1,8 @@
 //! Requests, as the API servers count them themselves.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Seek, SeekFrom};
 
-use serde_json::Value;
-
+use super::audit;
 use super::world::World;
 
 const RESOURCES: [&str; 3] = ["serviceentries", "destinationrules", "configmaps"];
@@ -32,8 +30,7 @@ pub struct Counted {
 
 impl Mark {
     pub async fn now(world: &World) -> Self {
-        let audit_at = world.clusters.iter().map(|c| std::fs::metadata(&c.audit_log).unwrap().len()).collect();
-        Self { audit_at, requests: requests(world).await }
+        Self { audit_at: audit::ends(world), requests: requests(world).await }
     }
 
     pub async fn since(&self, world: &World) -> Counted {
@@ -44,11 +41,7 @@ impl Mark {
         requests.retain(|_, count| *count > 0);
         let (mut ours, mut foreign) = (0, 0);
         for (cluster, at) in world.clusters.iter().zip(&self.audit_at) {
-            let mut file = std::fs::File::open(&cluster.audit_log).unwrap();
-            file.seek(SeekFrom::Start(*at)).unwrap();
-            let mut text = String::new();
-            file.read_to_string(&mut text).unwrap();
-            for event in text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+            for event in audit::events(cluster, *at) {
                 match event["objectRef"]["namespace"] == world.sync.as_str() {
                     true => ours += 1,
                     false => foreign += 1,

@@ -33,7 +33,7 @@ impl Instance {
         command.args(["run", "--metrics=false", "--listen", &listen, "--region", "us-west-2"]);
         command.args(["--instance-id", name, "--lease-table", &world.table]);
         command.args(["--control", &format!("kubeconfig:{}", world.alpha().kubeconfig.display())]);
-        command.args(["--secret-namespace", &world.control, "--dependency-namespace", &world.control]);
+        command.args(["--secret-namespace", &world.secrets_of(name), "--dependency-namespace", &world.control]);
         command.args(["--sync-namespace", &world.sync, "--gateway-namespace", &world.apps]);
         command.args(["--workload-identity-key", &world.identity_key]).args(more);
         let file = File::create(&log).unwrap();

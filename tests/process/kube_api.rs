@@ -36,6 +36,11 @@ impl Cluster {
         }
     }
 
+    /// The kubeconfig as a value.
+    pub fn kubeconfig(&self) -> Value {
+        serde_saphyr::from_str(&std::fs::read_to_string(&self.kubeconfig).unwrap()).unwrap()
+    }
+
     pub async fn get(&self, path: &str) -> Value {
         self.call(Method::GET, path, None).await.unwrap_or_else(|e| panic!("{}: GET {path}: {e}", self.name))
     }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use flagship::clock::{Clock, SystemClock};
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
 
+use super::audit::{self, Attempt};
 use super::epochs::Recorder;
 use super::figures::{any_phase, report, rounds};
 use super::load::Load;
@@ -25,6 +27,10 @@ const AFTERWARDS: Duration = Duration::from_secs(4);
 
 /// A pair under load, and the judge of its writes.
 struct Scene {
+    world: Arc<World>,
+    audit_from: Vec<u64>,
+    /// Who was active, in order.
+    turns: Vec<String>,
     pair: Pair,
     load: Load,
     recorder: Recorder,
@@ -34,7 +40,19 @@ impl Scene {
     async fn set(world: &Arc<World>) -> Self {
         let recorder = Recorder::start(world).await;
         let load = Load::start(world).await;
-        Self { pair: Pair::start(world).await, load, recorder }
+        let (audit_from, pair) = (audit::ends(world), Pair::start(world).await);
+        let turns = vec![pair.active().instance.name.clone()];
+        Self { world: Arc::clone(world), audit_from, turns, pair, load, recorder }
+    }
+
+    /// The standby has become the active.
+    fn turn(&mut self) {
+        self.turns.push(self.pair.standby().instance.name.clone());
+    }
+
+    /// Requests of a former active that reached an API server after those of the next, granted or not.
+    fn out_of_turn(&self) -> Vec<Attempt> {
+        audit::out_of_turn(&self.world, &self.audit_from, &self.turns)
     }
 
     /// Both epochs have written plenty, or the absence of late writes would say nothing.
@@ -82,17 +100,19 @@ async fn hang() {
             let cut = Instant::now();
             scene.pair.active().proxy.set(Way::Hang);
             takeovers.push(scene.pair.takeover(cut, LEASE + MARGIN + POLL + SLACK).await);
+            scene.turn();
+            sleep(ALONE).await;
             let last = scene.pair.active().poller.last_active().unwrap().sent - cut;
             assert!(last <= LEASE - MARGIN, "it was active for {last:?} without word from the table");
             read_only.push(last);
-
-            sleep(ALONE).await;
             let writes = scene.pair.active().instance.writes().await;
             let healed = Instant::now();
             scene.pair.active().proxy.set(Way::Pass);
             sleep(AFTERWARDS).await;
             scene.assert_keeps_quiet(healed, writes).await;
             scene.recorder.assert_never_down();
+            let late = scene.out_of_turn();
+            assert!(late.is_empty(), "{} requests out of turn: {:#?}", late.len(), late.iter().take(5));
             let new = scene.pair.standby().instance.epoch().await;
             assert!(new > old, "epoch {new} follows {old}");
             scene.assert_plenty_was_written([old, new]);
@@ -107,26 +127,32 @@ async fn hang() {
     .await;
 }
 
-/// Promises S1, S2: an active that is put to sleep for longer than its lease wakes up read-only. A packet that was
-/// under way between gate and socket may still leave: such writes are counted, and none leaves a second later.
+/// Promises S1, S2: an active that is put to sleep for longer than its lease wakes up read-only, though the table
+/// is silent then. A packet that was under way between gate and socket may still leave: what comes late is counted,
+/// and nothing comes a second after it woke up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pause() {
     with_world(|world| async move {
         let mut scene = Scene::set(&world).await;
-        let (mut takeovers, mut late_writes) = (Vec::new(), 0);
+        let (mut takeovers, mut late_writes, mut late_requests) = (Vec::new(), 0, 0);
         for _ in 0..rounds() {
             sleep(ALONE + any_phase()).await;
             let old = scene.pair.active().instance.epoch().await;
             let writes = scene.pair.active().instance.writes().await;
             // In the midst of many writes.
             Load::burst(&world);
-            sleep(any_phase() / 40).await;
+            sleep(any_phase() / 13).await;
             let stopped = Instant::now();
             scene.pair.active().instance.signal(Signal::STOP);
+            // Nobody tells it when it wakes up: only its deadline makes it read-only.
+            scene.pair.active().proxy.set(Way::Hang);
             takeovers.push(scene.pair.takeover(stopped, LEASE + MARGIN + POLL + SLACK).await);
+            scene.turn();
             sleep(PAUSE.saturating_sub(stopped.elapsed())).await;
-            let woken = Instant::now();
+            let (woken, woken_unix_ms) = (Instant::now(), SystemClock.wall().unix_ms());
             scene.pair.active().instance.signal(Signal::CONT);
+            sleep(ALONE).await;
+            scene.pair.active().proxy.set(Way::Pass);
             sleep(AFTERWARDS).await;
 
             let woke = scene.pair.active().poller.until(PASSIVE, woken, Duration::ZERO).await;
@@ -140,6 +166,11 @@ async fn pause() {
             late_writes = late.len();
             let too_late: Vec<_> = late.iter().filter(|one| one.seen > woken + Duration::from_secs(1)).collect();
             assert!(too_late.is_empty(), "late by more than a second: {too_late:#?}");
+            let late = scene.out_of_turn();
+            late_requests = late.len();
+            let limit_unix_ms = i64::try_from(woken_unix_ms).unwrap() + 1000;
+            let too_late: Vec<_> = late.iter().filter(|one| one.unix_ms > limit_unix_ms).collect();
+            assert!(too_late.is_empty(), "requested more than a second after SIGCONT: {too_late:#?}");
             let active =
                 scene.pair.active().poller.between(woken, Instant::now()).into_iter().find(|s| s.answer == ACTIVE);
             assert!(active.is_none(), "it woke up active: {active:?}");
@@ -149,7 +180,8 @@ async fn pause() {
             scene.pair.swap();
         }
         scene.assert_comes_back(scene.pair.active).await;
-        println!("{} changes of workloads; late writes: {late_writes}", scene.load.changes());
+        println!("{} changes of workloads", scene.load.changes());
+        println!("late writes: {late_writes}; late requests, refused ones included: {late_requests}");
         report("pause: SIGSTOP to the other active", takeovers);
     })
     .await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::instance::Instance;
 use super::poll::{ACTIVE, PASSIVE, Poller};
@@ -70,6 +70,8 @@ impl Pair {
         for sample in self.standby().poller.between(fault, first.sent) {
             assert!([PASSIVE, None].contains(&sample.answer), "before it is active it must say 502: {sample:?}");
         }
+        // Long enough to see an old one that goes on.
+        sleep(Duration::from_millis(500)).await;
         if let Some(last) = self.active().poller.last_active() {
             // The old one was active at some moment after `last.sent`, the new one at some moment before
             // `first.received`.

@@ -17,6 +17,9 @@ use crate::{dynamodb, servers};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
+/// The names that instances may have.
+const INSTANCES: [&str; 2] = ["east", "west"];
+
 const REGIONS: [(&str, &str); 2] = [("alpha", "us-west-2"), ("beta", "us-east-2")];
 
 pub struct World {
@@ -25,7 +28,7 @@ pub struct World {
     pub clusters: Vec<Cluster>,
     /// Namespace of generated objects.
     pub sync: String,
-    /// Namespace of Dependency records and cluster secrets.
+    /// Namespace of Dependency records.
     pub control: String,
     /// Namespace of workloads and of the gateway.
     pub apps: String,
@@ -101,21 +104,36 @@ impl World {
             cluster.create(&json!({"kind": "Node", "metadata": {"name": self.node(), "labels": labels}})).await;
             self.make_gateway(cluster, &format!("{name}.gateway.example")).await;
         }
-        self.add_secret("clusters", &self.kubeconfigs()).await;
+        for instance in INSTANCES {
+            let namespace = self.secrets_of(instance);
+            self.alpha().create(&json!({"kind": "Namespace", "metadata": {"name": namespace}})).await;
+            self.add_secret(instance, "clusters", &self.kubeconfigs(instance)).await;
+        }
         let init = ["lease", "init", "--create-table", "--lease-table", &self.table];
         let output = self.flagship(&self.dynamodb).args(init).output().unwrap();
         assert!(output.status.success(), "lease init: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Kubeconfigs of both clusters, by name.
-    fn kubeconfigs(&self) -> BTreeMap<String, String> {
-        let text = |cluster: &Cluster| std::fs::read_to_string(&cluster.kubeconfig).unwrap();
+    /// Namespace of the cluster secrets of an instance.
+    pub fn secrets_of(&self, instance: &str) -> String {
+        format!("flagship-{}-{instance}", self.id)
+    }
+
+    /// Kubeconfigs of both clusters, by name, under which the audit logs call the instance by its name.
+    fn kubeconfigs(&self, instance: &str) -> BTreeMap<String, String> {
+        let text = |cluster: &Cluster| {
+            let mut kubeconfig = cluster.kubeconfig();
+            kubeconfig["users"][0]["user"]["as"] = json!(instance);
+            kubeconfig["users"][0]["user"]["as-groups"] = json!(["system:masters"]);
+            kubeconfig.to_string()
+        };
         self.clusters.iter().map(|cluster| (cluster.name.clone(), text(cluster))).collect()
     }
 
-    /// A secret that an instance takes for one with kubeconfigs.
-    pub async fn add_secret(&self, name: &str, data: &BTreeMap<String, String>) {
-        let metadata = json!({"name": name, "namespace": self.control, "labels": {"admiral/sync": "true"}});
+    /// A secret that `instance` takes for one with kubeconfigs.
+    pub async fn add_secret(&self, instance: &str, name: &str, data: &BTreeMap<String, String>) {
+        let namespace = self.secrets_of(instance);
+        let metadata = json!({"name": name, "namespace": namespace, "labels": {"admiral/sync": "true"}});
         self.alpha().create(&json!({"kind": "Secret", "metadata": metadata, "stringData": data})).await;
     }
 
@@ -156,8 +174,11 @@ impl World {
             }
             cluster.delete(&format!("{}/{}", collection("Node", ""), self.node())).await;
         }
-        for kind in ["Dependency", "Secret"] {
-            self.alpha().delete(&collection(kind, &self.control)).await;
+        self.alpha().delete(&collection("Dependency", &self.control)).await;
+        for instance in INSTANCES {
+            let namespace = self.secrets_of(instance);
+            self.alpha().delete(&collection("Secret", &namespace)).await;
+            self.alpha().delete_namespace(&namespace).await;
         }
         for cluster in &self.clusters {
             for namespace in [&self.sync, &self.control, &self.apps] {
