@@ -53,6 +53,16 @@ impl Poller {
         self.samples().iter().filter(|s| s.sent >= from && s.received < to).copied().collect()
     }
 
+    /// The last sample sent after `from` that was answered.
+    pub fn last_answer(&self, from: Instant) -> Option<Sample> {
+        self.samples().iter().rfind(|sample| sample.answer.is_some()).filter(|sample| sample.sent >= from).copied()
+    }
+
+    /// The first sample sent after `from` with this answer.
+    pub fn first(&self, answer: Option<u16>, from: Instant) -> Option<Sample> {
+        self.samples().iter().find(|sample| sample.sent >= from && sample.answer == answer).copied()
+    }
+
     /// The last sample with the answer 200.
     pub fn last_active(&self) -> Option<Sample> {
         self.samples().iter().rfind(|sample| sample.answer == ACTIVE).copied()
