@@ -37,3 +37,15 @@ failover:
 # The same 1,000 workloads at rest: zero writes in 60 s, before and after a takeover (4 minutes)
 steady:
     FLAGSHIP_WORKLOADS=1000 FLAGSHIP_QUIET_S=60 cargo test --locked --test process steady -- --nocapture
+
+# Every kind of fault 10 times on real processes, side by side; prints the table (20 minutes)
+faults rounds="10":
+    FLAGSHIP_ROUNDS={{rounds}} cargo test --locked --test faults -- --nocapture --test-threads=1
+
+# Wall clocks that jump by 5 s, 60 s, 1 day; needs libfaketime (FLAGSHIP_LIBFAKETIME, or Debian's libfaketime)
+faults-wall-clock rounds="10":
+    FLAGSHIP_ROUNDS={{rounds}} cargo test --locked --test faults wall_clock -- --ignored --nocapture
+
+# Random faults under continuous changes for so many minutes: no overlap, no lost change, no leak
+long-run minutes="60":
+    FLAGSHIP_MINUTES={{minutes}} cargo test --locked --test faults long_run -- --ignored --nocapture

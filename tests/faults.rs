@@ -1,7 +1,7 @@
 //! Faults on real processes: kind by kind, under continuous changes of workloads, judged by what the API servers
 //! recorded. Prints a table; run with `--nocapture` to see it.
 //!
-//! FLAGSHIP_ROUNDS (1), FLAGSHIP_SIDE_BY_SIDE (8 worlds), FLAGSHIP_KINDS (a part of the names that are wanted).
+//! FLAGSHIP_ROUNDS (1), FLAGSHIP_SIDE_BY_SIDE (8 worlds), FLAGSHIP_KINDS (parts of the names that are wanted: a,b).
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/contract.rs"]
@@ -28,6 +28,7 @@ mod process {
 }
 
 mod faults {
+    pub mod checker;
     pub mod desired;
     pub mod injector;
     pub mod kinds;
@@ -39,4 +40,6 @@ mod faults {
     pub mod wall_clock;
 
     mod all;
+    mod long_run;
+    mod starts;
 }

@@ -13,13 +13,17 @@ use crate::process::world::with_world_among_others;
 /// Worlds that go on side by side: most of a round is waiting.
 const SIDE_BY_SIDE: usize = 8;
 
-/// Plays the kinds whose name contains FLAGSHIP_KINDS, prints a line for each, and fails if a promise was broken.
+/// Plays the kinds whose name contains one of FLAGSHIP_KINDS (a,b,c), prints a line for each, and fails if a promise was broken.
 pub async fn play_all(kinds: &'static [Kind]) {
     let (rounds, wanted) = (rounds(), std::env::var("FLAGSHIP_KINDS").unwrap_or_default());
     let places = Arc::new(Semaphore::new(setting("FLAGSHIP_SIDE_BY_SIDE", SIDE_BY_SIDE)));
     let mut plays = Vec::new();
     for kind in kinds {
-        let runs = if wanted.is_empty() { kind.quick || rounds > 1 } else { kind.name.contains(&wanted) };
+        let runs = if wanted.is_empty() {
+            kind.quick || rounds > 1
+        } else {
+            wanted.split(',').any(|part| kind.name.contains(part))
+        };
         if runs {
             plays.push((kind, tokio::spawn(play_one(kind, rounds, Arc::clone(&places)))));
         }

@@ -15,6 +15,9 @@ use crate::process::world::World;
 /// How long the other goes on alone before the fault ends.
 const ALONE: Duration = Duration::from_secs(2);
 
+/// How soon after healing exactly one is active where no lease has to be waited out; a new process has to start.
+const SETTLES_WITHIN: Duration = Duration::from_secs(15);
+
 /// What was seen of one kind.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
@@ -62,7 +65,8 @@ fn judge(scene: &Scene, row: &mut Row) {
     }
 }
 
-async fn round(scene: &mut Scene, kind: &Kind, seen: &mut Row) {
+/// One fault from beginning to end.
+pub async fn round(scene: &mut Scene, kind: &Kind, seen: &mut Row) {
     let (epoch, kept) = (scene.active().instance.epoch().await, scene.keep(kind).await);
     let written = scene.recorder.total();
     let struck = Instant::now();
@@ -76,7 +80,7 @@ async fn round(scene: &mut Scene, kind: &Kind, seen: &mut Row) {
     }
     let new = 1 - scene.active;
     let healed = scene.heal(kind, kept).await;
-    let within = if let Comes::Either(_, within) = kind.comes { within } else { Duration::from_secs(5) };
+    let within = if let Comes::Either(_, within) = kind.comes { within } else { SETTLES_WITHIN };
     match scene.one_active(healed, within).await {
         Ok((active, since)) => {
             seen.healings.push(since - healed);

@@ -23,7 +23,15 @@ pub struct Table {
 
 impl Table {
     pub fn of(world: &World) -> Self {
-        Self { client: dynamodb::client(&world.dynamodb), name: world.table.clone() }
+        Self::named(&world.dynamodb, &world.table)
+    }
+
+    pub fn named(endpoint: &str, name: &str) -> Self {
+        Self { client: dynamodb::client(endpoint), name: name.to_owned() }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     pub async fn item(&self) -> Option<Item> {

@@ -93,9 +93,9 @@ impl Instance {
         self.status().await["epoch"].as_u64().unwrap()
     }
 
-    /// Its threads.
-    pub fn threads(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap().count()
+    /// How many threads (`task`) or open files (`fd`) it has.
+    pub fn count(&self, what: &str) -> usize {
+        std::fs::read_dir(format!("/proc/{}/{what}", self.child.id())).unwrap().count()
     }
 
     /// Resident memory in MiB and CPU seconds used.
