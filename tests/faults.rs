@@ -1,7 +1,7 @@
 //! Faults on real processes: kind by kind, under continuous changes of workloads, judged by what the API servers
 //! recorded. Prints a table; run with `--nocapture` to see it.
 //!
-//! FLAGSHIP_ROUNDS (1), FLAGSHIP_SIDE_BY_SIDE (8 worlds), FLAGSHIP_KINDS (parts of the names that are wanted: a,b).
+//! FLAGSHIP_ROUNDS (1), FLAGSHIP_SIDE_BY_SIDE (6 worlds), FLAGSHIP_KINDS (parts of the names that are wanted: a,b).
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/contract.rs"]

@@ -19,7 +19,8 @@ pub enum Fault {
     Answers(Refusal),
     /// The wall clock goes forward, and back in the next round, by so many seconds.
     Clock(i64),
-    /// The table is deleted; healed by a new one, with the item as it was or without.
+    /// The table is deleted; healed by a new one, with the item as it was or without. Between table and item there
+    /// is a moment at which the active may find it empty, and then it has lost the lease.
     TableGone {
         keeps_item: bool,
     },
@@ -82,8 +83,10 @@ const fn lost(requests: bool, answers: bool) -> Fault {
     Fault::Network(Way::Swallow { requests, answers })
 }
 
-/// Lease, margin, one poll, one write, and what a loaded machine adds.
-const AT_LAPSE: Comes = Comes::Takeover(Duration::from_millis(14_000), s(0));
+/// Lease, margin, one poll, one write are 11.2 s; the rest is for a machine that several worlds share. The bound of
+/// promise L1 is tested by tests/process.rs, which has the machine to itself.
+const TAKEN_OVER: Duration = s(20);
+const AT_LAPSE: Comes = Comes::Takeover(TAKEN_OVER, s(0));
 /// One poll, one write, and what a loaded machine adds (tests/process.rs has the strict bound).
 const ON_RELEASE: Comes = Comes::Takeover(s(6), s(0));
 /// How long after healing exactly one must be active: a lease was waited out at most.
@@ -93,14 +96,14 @@ const LAPSE: Duration = s(15);
 pub const KINDS: &[Kind] = &[
     row("SIGKILL", Fault::Ends(Signal::KILL), On::Active, AT_LAPSE),
     row("SIGTERM", Fault::Ends(Signal::TERM), On::Active, ON_RELEASE),
-    row("SIGSTOP 14 s, SIGCONT", Fault::Sleeps, On::Active, Comes::Takeover(Duration::from_millis(14_000), s(14))),
+    row("SIGSTOP 14 s, SIGCONT", Fault::Sleeps, On::Active, Comes::Takeover(TAKEN_OVER, s(14))),
     row("table: lost both ways", lost(true, true), On::Active, AT_LAPSE),
-    row("table: answers lost", lost(false, true), On::Active, Comes::Takeover(s(16), s(0))),
-    row("table: requests lost", lost(true, false), On::Active, AT_LAPSE),
+    row("table: answers lost", lost(false, true), On::Active, Comes::Takeover(s(22), s(0))),
+    slow("table: requests lost", lost(true, false), On::Active, AT_LAPSE),
     row("table: hangs, late delivery", Fault::Network(Way::Hang), On::Active, AT_LAPSE),
     slow("table: reset", Fault::Network(Way::Reset), On::Active, AT_LAPSE),
-    row("table: refused", Fault::Network(Way::Refuse), On::Active, AT_LAPSE),
-    row(
+    slow("table: refused", Fault::Network(Way::Refuse), On::Active, AT_LAPSE),
+    slow(
         "table: 1.2 s each way",
         Fault::Network(Way::Delay(Duration::from_millis(1200))),
         On::Active,
@@ -120,8 +123,8 @@ pub const KINDS: &[Kind] = &[
     slow("writes 500, active", says(500, INTERNAL, true), On::Active, AT_LAPSE),
     slow("writes 500, all, 14 s", says(500, INTERNAL, true), On::All, Comes::Either(s(14), LAPSE)),
     slow("all 500, active", says(500, INTERNAL, false), On::Active, AT_LAPSE),
-    row("credentials expired", says(400, "ExpiredTokenException", false), On::Active, AT_LAPSE),
-    row("table deleted 3 s, item kept", Fault::TableGone { keeps_item: true }, On::All, Comes::Nothing(s(3))),
+    slow("credentials expired", says(400, "ExpiredTokenException", false), On::Active, AT_LAPSE),
+    slow("table deleted 3 s, item kept", Fault::TableGone { keeps_item: true }, On::All, Comes::Either(s(3), LAPSE)),
     slow("table deleted 14 s, item kept", Fault::TableGone { keeps_item: true }, On::All, Comes::Either(s(14), LAPSE)),
     row("table deleted 3 s, no item", Fault::TableGone { keeps_item: false }, On::All, Comes::Either(s(3), LAPSE)),
     row("item deleted", Fault::ItemGone, On::All, Comes::Either(s(0), LAPSE)),

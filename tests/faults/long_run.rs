@@ -18,7 +18,7 @@ const FEW: usize = 16;
 
 /// Promises S1, S3, L3 over FLAGSHIP_MINUTES (60): no overlap, no lost change, no leak. Faults that end a process
 /// are left out, so that both live from the beginning to the end.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 #[ignore = "takes an hour: `just long-run`"]
 async fn long_run() {
     with_world_among_others(|world| async move {

@@ -11,7 +11,7 @@ use crate::process::figures::{rounds, setting};
 use crate::process::world::with_world_among_others;
 
 /// Worlds that go on side by side: most of a round is waiting.
-const SIDE_BY_SIDE: usize = 8;
+const SIDE_BY_SIDE: usize = 6;
 
 /// Plays the kinds whose name contains one of FLAGSHIP_KINDS (a,b,c), prints a line for each, and fails if a promise was broken.
 pub async fn play_all(kinds: &'static [Kind]) {

@@ -27,13 +27,13 @@ const WITHIN: Duration = Duration::from_secs(60);
 const AFTERWARDS: Duration = Duration::from_secs(3);
 
 /// Rule 3 and S1: of a hundred that start at once on a released item one becomes active.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn hundred_with_an_item() {
     hundred("100 checkers, item present", true).await;
 }
 
 /// Rule 3, S1, S3: the same on an empty table, where absent is not free.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn hundred_without_an_item() {
     hundred("100 checkers, empty table", false).await;
 }
@@ -78,7 +78,7 @@ async fn hundred(name: &str, with_item: bool) {
 }
 
 /// The same with whole processes under load: with an item and without one, in turn.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn ten_processes() {
     with_world_among_others(|world| async move {
         let (table, recorder) = (Table::of(&world), Recorder::start(&world).await);
