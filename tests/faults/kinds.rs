@@ -89,8 +89,10 @@ const TAKEN_OVER: Duration = s(20);
 const AT_LAPSE: Comes = Comes::Takeover(TAKEN_OVER, s(0));
 /// One poll, one write, and what a loaded machine adds (tests/process.rs has the strict bound).
 const ON_RELEASE: Comes = Comes::Takeover(s(6), s(0));
+/// The active sees what became of the item when it renews.
+pub const NOTICED: Duration = s(4);
 /// How long after healing exactly one must be active: a lease was waited out at most.
-const LAPSE: Duration = s(15);
+const LAPSE: Duration = s(20);
 
 /// Everything but the wall clock, which needs libfaketime.
 pub const KINDS: &[Kind] = &[
@@ -127,9 +129,9 @@ pub const KINDS: &[Kind] = &[
     slow("table deleted 3 s, item kept", Fault::TableGone { keeps_item: true }, On::All, Comes::Either(s(3), LAPSE)),
     slow("table deleted 14 s, item kept", Fault::TableGone { keeps_item: true }, On::All, Comes::Either(s(14), LAPSE)),
     row("table deleted 3 s, no item", Fault::TableGone { keeps_item: false }, On::All, Comes::Either(s(3), LAPSE)),
-    row("item deleted", Fault::ItemGone, On::All, Comes::Either(s(0), LAPSE)),
-    row("item from an older copy", Fault::ItemOlder, On::All, Comes::Either(s(0), LAPSE)),
-    slow("item overwritten by Admiral", Fault::ItemForeign, On::All, Comes::Either(s(0), s(50))),
+    row("item deleted", Fault::ItemGone, On::All, Comes::Either(NOTICED, LAPSE)),
+    row("item from an older copy", Fault::ItemOlder, On::All, Comes::Either(NOTICED, LAPSE)),
+    slow("item overwritten by Admiral", Fault::ItemForeign, On::All, Comes::Either(NOTICED, s(50))),
     row("API server hangs 8 s", Fault::ApiServer(Way::Hang), On::Active, Comes::Nothing(s(8))),
     slow("API server resets 8 s", Fault::ApiServer(Way::Reset), On::Active, Comes::Nothing(s(8))),
     slow(

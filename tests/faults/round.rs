@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::desired;
-use super::kinds::{Comes, Fault, Kind};
+use super::kinds::{Comes, Fault, Kind, NOTICED};
 use super::scene::Scene;
 use crate::process::figures::any_phase;
 use crate::process::poll::ACTIVE;
@@ -79,7 +79,14 @@ pub async fn round(scene: &mut Scene, kind: &Kind, seen: &mut Row) {
         Comes::Nothing(lasts) | Comes::Either(lasts, _) => sleep(lasts).await,
     }
     let new = 1 - scene.active;
-    let healed = scene.heal(kind, kept).await;
+    let mut healed = scene.heal(kind, kept).await;
+    if matches!(kind.fault, Fault::ItemGone | Fault::ItemOlder | Fault::ItemForeign) {
+        // Nobody heals it but the instances.
+        healed = struck;
+    }
+    if matches!(kind.fault, Fault::TableGone { keeps_item: false }) {
+        sleep(NOTICED).await;
+    }
     let within = if let Comes::Either(_, within) = kind.comes { within } else { SETTLES_WITHIN };
     match scene.one_active(healed, within).await {
         Ok((active, since)) => {
