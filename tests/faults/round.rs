@@ -52,6 +52,12 @@ pub async fn play(world: Arc<World>, kind: &'static Kind, rounds: usize, row: Sh
         judge(&scene, &mut row);
     }
     let lost = desired::changes_lost(&scene).await;
+    if !lost.is_empty() {
+        for seat in &scene.seats {
+            println!("{}: {:#}", seat.name, seat.instance.json("/api/v1/plan").await);
+            println!("{}", seat.instance.log());
+        }
+    }
     row.lock().unwrap_or_else(PoisonError::into_inner).violations.extend(lost);
 }
 
