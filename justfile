@@ -49,3 +49,15 @@ mutants *names:
 # the model checker with wider bounds (minutes to hours)
 model ticks="13" faults="2" orders="0":
     FLAGSHIP_MODEL_TICKS={{ticks}} FLAGSHIP_MODEL_FAULTS={{faults}} FLAGSHIP_MODEL_ORDERS={{orders}} cargo test --release --test model -- --nocapture
+
+# Every kind of fault 10 times on real processes, side by side; prints the table (20 minutes)
+faults rounds="10":
+    FLAGSHIP_ROUNDS={{rounds}} cargo test --locked --test faults -- --nocapture --test-threads=1
+
+# Wall clocks that jump by 5 s, 60 s, 1 day; needs libfaketime (FLAGSHIP_LIBFAKETIME, or Debian's libfaketime)
+faults-wall-clock rounds="10":
+    FLAGSHIP_ROUNDS={{rounds}} cargo test --locked --test faults wall_clock -- --ignored --nocapture
+
+# Random faults under continuous changes for so many minutes: no overlap, no lost change, no leak
+long-run minutes="60":
+    FLAGSHIP_MINUTES={{minutes}} cargo test --locked --test faults long_run -- --ignored --nocapture

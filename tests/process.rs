@@ -12,6 +12,7 @@ mod dynamodb;
 mod servers;
 
 /// The harness first, the tests below.
+#[allow(dead_code, reason = "a part of it is for tests/faults.rs")]
 mod process {
     pub mod audit;
     pub mod counts;

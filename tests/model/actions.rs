@@ -1,9 +1,7 @@
 //! What can happen in a state. What is prompt happens before the clock ticks; every delay is a fault, and all ways
 //! to place a number of faults are tried.
 
-use flagship::lease::record::{
-    Attribute, LEASE_OWNER, MADE_BY_TERRAFORM, PAUSED, SWITCHOVER_TO, UPDATED_TIME, VERSION,
-};
+use flagship::lease::record::{Attribute, LEASE_OWNER, PAUSED, SWITCHOVER_TO, UPDATED_TIME, VERSION};
 use flagship::lease::{Outcome, RawItem, Step};
 use flagship::store::memory::apply;
 
@@ -235,7 +233,7 @@ fn set(state: &mut State, name: &str, value: Attribute) -> Option<()> {
 pub fn made_anew() -> RawItem {
     RawItem::from([
         (LEASE_OWNER.to_owned(), Attribute::S(String::new())),
-        (VERSION.to_owned(), Attribute::S(MADE_BY_TERRAFORM.to_owned())),
+        (VERSION.to_owned(), Attribute::S("initial".to_owned())),
         ("epoch".to_owned(), Attribute::N("0".to_owned())),
     ])
 }

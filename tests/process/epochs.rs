@@ -1,7 +1,8 @@
 //! The judge of promises S1 and S3: what the API servers say was written, in the order in which they stored it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::StreamExt;
 use serde_json::Value;
@@ -61,6 +62,33 @@ impl Recorder {
     /// Writes that carry this epoch and were seen after `from`.
     pub fn after(&self, from: Instant, epoch: u64) -> usize {
         self.stored().iter().filter(|one| one.epoch == epoch && one.seen > from).count()
+    }
+
+    /// How long two epochs wrote side by side, in ms: from the first write of an epoch to the last later one of a
+    /// lower epoch, over all clusters, in the order in which their one etcd stored them. 0 when no write came late.
+    pub fn overlap_ms(&self) -> u64 {
+        let mut stored = self.stored();
+        stored.sort_by_key(|one| one.version);
+        let (mut highest, mut first, mut overlap) = (0, None, Duration::ZERO);
+        for one in &stored {
+            if one.epoch > highest {
+                (highest, first) = (one.epoch, Some(one.seen));
+            } else if one.epoch < highest {
+                let beside = one.seen.saturating_duration_since(first.unwrap());
+                overlap = overlap.max(beside).max(Duration::from_millis(1));
+            }
+        }
+        u64::try_from(overlap.as_millis()).unwrap()
+    }
+
+    /// All writes so far.
+    pub fn total(&self) -> usize {
+        self.stored().len()
+    }
+
+    /// The epochs that have written.
+    pub fn epochs(&self) -> usize {
+        self.stored().iter().map(|one| one.epoch).collect::<BTreeSet<_>>().len()
     }
 
     /// Writes that were stored after one with a higher epoch. Fails if something may have been missed.

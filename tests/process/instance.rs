@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -26,14 +26,18 @@ pub struct Instance {
 impl Instance {
     /// Starts one that reaches the lease table at `dynamodb`. `name` is its name in the lease item.
     pub fn start(world: &World, name: &str, dynamodb: &str, more: &[&str]) -> Self {
+        Self::launch(world, name, &world.secrets_of(name), world.flagship(dynamodb), more)
+    }
+
+    /// Starts `command`, the program with its environment. Its clusters are those of the namespace `secrets`.
+    pub fn launch(world: &World, name: &str, secrets: &str, mut command: Command, more: &[&str]) -> Self {
         let port = free_port();
         let listen = format!("127.0.0.1:{port}");
         let log = world.logs.join(format!("{name}-{port}.log"));
-        let mut command = world.flagship(dynamodb);
         command.args(["run", "--metrics=false", "--listen", &listen, "--region", "us-west-2"]);
         command.args(["--instance-id", name, "--lease-table", &world.table]);
         command.args(["--control", &format!("kubeconfig:{}", world.alpha().kubeconfig.display())]);
-        command.args(["--secret-namespace", &world.secrets_of(name), "--dependency-namespace", &world.control]);
+        command.args(["--secret-namespace", secrets, "--dependency-namespace", &world.control]);
         command.args(["--sync-namespace", &world.sync, "--gateway-namespace", &world.apps]);
         command.args(["--workload-identity-key", &world.identity_key]).args(more);
         let file = File::create(&log).unwrap();
@@ -87,6 +91,11 @@ impl Instance {
     /// Its epoch, or the highest that it has seen.
     pub async fn epoch(&self) -> u64 {
         self.status().await["epoch"].as_u64().unwrap()
+    }
+
+    /// How many threads (`task`) or open files (`fd`) it has.
+    pub fn count(&self, what: &str) -> usize {
+        std::fs::read_dir(format!("/proc/{}/{what}", self.child.id())).unwrap().count()
     }
 
     /// Resident memory in MiB and CPU seconds used.

@@ -15,6 +15,7 @@ const TOGETHER: usize = 12;
 
 pub struct Cluster {
     pub name: String,
+    pub server: String,
     pub kubeconfig: PathBuf,
     pub audit_log: PathBuf,
     pub client: kube::Client,
@@ -30,6 +31,7 @@ impl Cluster {
         config.connect_timeout = Some(Duration::from_secs(5));
         Self {
             name: server.name.clone(),
+            server: server.server.clone(),
             kubeconfig: server.kubeconfig.clone(),
             audit_log: server.audit_log.clone(),
             client: kube::Client::try_from(config).unwrap(),

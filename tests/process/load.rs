@@ -13,7 +13,7 @@ use super::workload::{PORT, port};
 use super::world::World;
 
 const EVERY: Duration = Duration::from_millis(100);
-const WORKLOADS: u64 = 10;
+pub const WORKLOADS: u64 = 10;
 
 pub struct Load {
     changes: Arc<AtomicU64>,
@@ -23,12 +23,17 @@ pub struct Load {
 impl Load {
     /// Creates the workloads in both clusters, then changes a port in each cluster every 100 ms.
     pub async fn start(world: &Arc<World>) -> Self {
+        Self::start_every(world, EVERY).await
+    }
+
+    /// The same at another pace.
+    pub async fn start_every(world: &Arc<World>, every: Duration) -> Self {
         for cluster in &world.clusters {
             let names = (0..WORKLOADS).map(name);
             cluster.create_all(names.flat_map(|n| [world.deployment(&n), world.service(&n)]).collect()).await;
         }
         let changes = Arc::new(AtomicU64::new(0));
-        let task = tokio::spawn(change(Arc::clone(world), Arc::clone(&changes)));
+        let task = tokio::spawn(change(Arc::clone(world), every, Arc::clone(&changes)));
         Self { changes, task }
     }
 
@@ -45,6 +50,11 @@ impl Load {
         }
     }
 
+    /// No more changes.
+    pub fn stop(&self) {
+        self.task.abort();
+    }
+
     pub fn is_running(&self) -> bool {
         !self.task.is_finished()
     }
@@ -56,12 +66,12 @@ impl Drop for Load {
     }
 }
 
-fn name(number: u64) -> String {
+pub fn name(number: u64) -> String {
     format!("busy-{number}")
 }
 
-async fn change(world: Arc<World>, changes: Arc<AtomicU64>) {
-    let mut ticks = interval(EVERY);
+async fn change(world: Arc<World>, every: Duration, changes: Arc<AtomicU64>) {
+    let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for turn in 1.. {
         ticks.tick().await;

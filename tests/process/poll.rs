@@ -36,8 +36,7 @@ impl Poller {
     /// The first sample sent after `from` with this answer; fails if there is none within `within` of `from`.
     pub async fn until(&self, answer: Option<u16>, from: Instant, within: Duration) -> Sample {
         loop {
-            let found = self.samples().iter().find(|s| s.sent >= from && s.answer == answer).copied();
-            if let Some(sample) = found {
+            if let Some(sample) = self.first(answer, from) {
                 return sample;
             }
             if from.elapsed() >= within {
@@ -50,7 +49,19 @@ impl Poller {
 
     /// The samples sent after `from` and answered before `to`.
     pub fn between(&self, from: Instant, to: Instant) -> Vec<Sample> {
-        self.samples().iter().filter(|s| s.sent >= from && s.received < to).copied().collect()
+        let samples = self.samples();
+        samples[since(&samples, from)..].iter().filter(|sample| sample.received < to).copied().collect()
+    }
+
+    /// The last sample sent after `from` that was answered.
+    pub fn last_answer(&self, from: Instant) -> Option<Sample> {
+        self.samples().iter().rfind(|sample| sample.answer.is_some()).filter(|sample| sample.sent >= from).copied()
+    }
+
+    /// The first sample sent after `from` with this answer.
+    pub fn first(&self, answer: Option<u16>, from: Instant) -> Option<Sample> {
+        let samples = self.samples();
+        samples[since(&samples, from)..].iter().find(|sample| sample.answer == answer).copied()
     }
 
     /// The last sample with the answer 200.
@@ -67,6 +78,11 @@ impl Drop for Poller {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// The place of the first sample sent at `from` or later: there are many before in a long run.
+fn since(samples: &[Sample], from: Instant) -> usize {
+    samples.partition_point(|sample| sample.sent < from)
 }
 
 async fn poll(url: String, samples: Arc<Mutex<Vec<Sample>>>) {

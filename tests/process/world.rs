@@ -40,12 +40,20 @@ pub struct World {
     pub logs: PathBuf,
 }
 
-/// Runs `body` in a world of its own and removes that world.
+/// Runs `body` in a world of its own and removes that world; one at a time, for figures that others would spoil.
 pub async fn with_world<F>(body: impl FnOnce(Arc<World>) -> F + Send + 'static)
 where
     F: Future<Output = ()> + Send + 'static,
 {
     let _one = ONE_AT_A_TIME.lock().await;
+    with_world_among_others(body).await;
+}
+
+/// Runs `body` in a world of its own beside others, and removes that world.
+pub async fn with_world_among_others<F>(body: impl FnOnce(Arc<World>) -> F + Send + 'static)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let world = Arc::new(World::new().await);
     // In a task of its own, so that the world is removed also after a panic.
     let inhabited = Arc::clone(&world);
@@ -135,7 +143,7 @@ impl World {
     }
 
     /// Kubeconfigs of both clusters, by name, under which the audit logs call the instance by its name.
-    fn kubeconfigs(&self, instance: &str) -> BTreeMap<String, String> {
+    pub fn kubeconfigs(&self, instance: &str) -> BTreeMap<String, String> {
         let text = |cluster: &Cluster| {
             let mut kubeconfig = cluster.kubeconfig();
             kubeconfig["users"][0]["user"]["as"] = json!(instance);

@@ -73,12 +73,14 @@ impl Queue {
         Some((key, trouble))
     }
 
-    /// The write succeeded, or turned out to be needless.
+    /// The write succeeded, or turned out to be needless. What waited for the cluster to answer waits no longer.
     pub fn succeeded(&mut self, key: &ObjectKey) {
         self.in_flight.remove(key);
         self.trouble.remove(key);
         self.unreachable = 0;
         self.last_error.clear();
+        let owed = |key: &ObjectKey| self.trouble.get(key).is_some_and(|trouble| trouble.read_first);
+        self.ready.extend(self.delayed.extract_if(.., |(_, key)| owed(key)).map(|(_, key)| key));
     }
 
     /// Nothing was sent: the gate was closed.
@@ -95,7 +97,9 @@ impl Queue {
         trouble.failures = trouble.failures.saturating_add(1);
         error.clone_into(&mut trouble.last_error);
         trouble.read_first = read_first;
-        let delay = backoff(Duration::from_secs(1), trouble.failures, LONGEST_DELAY);
+        // It is not the object's fault when the cluster does not answer.
+        let most = if read_first { LONGEST_PAUSE } else { LONGEST_DELAY };
+        let delay = backoff(Duration::from_secs(1), trouble.failures, most);
         self.delayed.insert((now + delay, key.clone()));
     }
 
@@ -212,6 +216,22 @@ mod tests {
         assert_eq!(next(&mut queue, 500), None, "one probe at a time");
         queue.succeeded(&key("a"));
         assert!(next(&mut queue, 501).is_some() && next(&mut queue, 501).is_some());
+    }
+
+    #[test]
+    fn an_object_of_unknown_state_is_read_as_soon_as_the_cluster_answers() {
+        let mut queue = Queue::default();
+        queue.want(&key("a"));
+        for round in 0..10 {
+            queue.next(at(300_000 * round), |_| false).unwrap();
+            queue.delay(&key("a"), at(300_000 * round), "no answer", true);
+        }
+        assert_eq!(queue.wake_at(), Some(at(2_730_000)), "30 s at most, though it failed ten times");
+        queue.want(&key("b"));
+        assert_eq!(next(&mut queue, 2_700_001).as_deref(), Some("b"));
+        queue.succeeded(&key("b"));
+        let (key, trouble) = queue.next(at(2_700_002), |_| false).unwrap();
+        assert!(key.name == "a" && trouble.read_first, "it is owed a look, at once: {trouble:?}");
     }
 
     #[test]
