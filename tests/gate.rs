@@ -348,6 +348,25 @@ async fn drain_waits_for_what_is_in_flight() {
     assert!(write.await.unwrap().is_ok());
 }
 
+/// Rule 5: an instance that gives the lease up of its own will ends what is under way and starts nothing, so that
+/// the release comes after the last effect of its writes.
+#[tokio::test]
+async fn giving_up_lets_what_is_in_flight_end_and_starts_nothing() {
+    let server = Server::start(Answer::After(Duration::from_millis(200), 200)).await;
+    let world = world();
+    let (gate, target) = (Arc::clone(&world.gate), server.target.clone());
+    let write = tokio::spawn(async move { gate.apply(&permit(7), &target, &update()).await });
+    server.until_asked().await;
+    world.mode.finish(permit(7));
+    let refused = world.gate.apply(&permit(7), &server.target, &create()).await;
+    assert!(matches!(refused, Err(GateError::Closed { .. })), "{refused:?}");
+    let started = tokio::time::Instant::now();
+    world.gate.drain().await;
+    assert!(started.elapsed() >= Duration::from_millis(100), "{:?}", started.elapsed());
+    assert!(write.await.unwrap().is_ok(), "it was not cancelled");
+    assert_eq!(server.requests(), 1);
+}
+
 #[tokio::test]
 async fn a_hanging_cluster_delays_no_other() {
     let (slow, quick) = (Server::start(Answer::Hang).await, Server::start(Answer::Status(200, json!({}))).await);

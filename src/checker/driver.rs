@@ -175,7 +175,10 @@ impl LeaseDriver {
 
     /// The decision to the mode first, then the news to people.
     fn publish(&mut self, context: &CheckerContext) {
-        context.mode.set(self.lease.permit());
+        match (self.lease.permit(), self.lease.finishing()) {
+            (None, Some(permit)) => context.mode.finish(permit),
+            (permit, _) => context.mode.set(permit),
+        }
         let notices = self.lease.take_notices();
         for notice in &notices {
             self.announce(context, notice);

@@ -30,7 +30,7 @@ impl StateChecker for Noop {
             context.board.transition(State::Active, 0, reason);
             context.mode.set(Some(Permit::unlimited()));
             context.shutdown.cancelled().await;
-            context.mode.set(None);
+            context.mode.finish(Permit::unlimited());
             context.drain.drain().await;
             Ok(())
         })

@@ -31,43 +31,68 @@ impl State {
     }
 }
 
+/// What may be written under which permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+struct Rights {
+    /// Writes may start.
+    open: Option<Permit>,
+    /// No write may start; those under way may end.
+    finishing: Option<Permit>,
+}
+
 /// Creates the shared state, passive, with the one handle that can change it.
 pub fn mode() -> (ModeWriter, ModeReader) {
-    let current = Arc::new(ArcSwap::from_pointee(None));
-    let (notify, changes) = watch::channel(None);
+    let current = Arc::new(ArcSwap::from_pointee(Rights::default()));
+    let (notify, changes) = watch::channel(());
     (ModeWriter { current: Arc::clone(&current), notify }, ModeReader { current, changes })
 }
 
 /// Sets the mode. Held by the checker alone; dropping it leaves the last permit to run out by itself.
 #[derive(Debug)]
 pub struct ModeWriter {
-    current: Arc<ArcSwap<Option<Permit>>>,
-    notify: watch::Sender<Option<Permit>>,
+    current: Arc<ArcSwap<Rights>>,
+    notify: watch::Sender<()>,
 }
 
 impl ModeWriter {
-    /// Publishes `permit`, or with `None` that this instance is passive. Takes effect before it returns.
+    /// Publishes `permit`, or with `None` that this instance is passive and whatever is under way is to be given
+    /// up. Takes effect before it returns.
     pub fn set(&self, permit: Option<Permit>) {
-        if **self.current.load() == permit {
-            return;
+        self.publish(Rights { open: permit, finishing: None });
+    }
+
+    /// Publishes that this instance is passive of its own will: no write starts any more, those under way under
+    /// `permit` may end, and whoever gives the lease up waits for them (rule 5).
+    pub fn finish(&self, permit: Permit) {
+        self.publish(Rights { open: None, finishing: Some(permit) });
+    }
+
+    fn publish(&self, rights: Rights) {
+        if **self.current.load() != rights {
+            self.current.store(Arc::new(rights));
+            self.notify.send_replace(());
         }
-        self.current.store(Arc::new(permit));
-        self.notify.send_replace(permit);
     }
 }
 
 /// Reads the mode: no lock, no I/O.
 #[derive(Clone, Debug)]
 pub struct ModeReader {
-    current: Arc<ArcSwap<Option<Permit>>>,
-    changes: watch::Receiver<Option<Permit>>,
+    current: Arc<ArcSwap<Rights>>,
+    changes: watch::Receiver<()>,
 }
 
 impl ModeReader {
     /// The permit that is good at `now`, if there is one.
     pub fn permit(&self, now: Instant) -> Option<Permit> {
-        let permit = **self.current.load();
-        permit.filter(|p| now < p.deadline)
+        self.current.load().open.filter(|permit| now < permit.deadline)
+    }
+
+    /// Whether a write that was started under `epoch` may go on at `now`.
+    pub fn may_finish(&self, epoch: u64, now: Instant) -> bool {
+        let rights = self.current.load();
+        let permit = rights.open.or(rights.finishing);
+        permit.is_some_and(|permit| permit.epoch == epoch && now < permit.deadline)
     }
 
     /// Active if a permit is good at `now`.
@@ -104,5 +129,19 @@ mod tests {
         drop(writer);
         assert_eq!(reader.permit(at(5)).map(|p| p.epoch), Some(3));
         assert_eq!(reader.permit(at(11)), None);
+    }
+
+    #[test]
+    fn who_gives_up_starts_nothing_and_ends_what_is_under_way() {
+        let (writer, reader) = mode();
+        let permit = Permit { epoch: 3, deadline: at(10) };
+        writer.set(Some(permit));
+        assert!(reader.may_finish(3, at(5)) && !reader.may_finish(2, at(5)));
+        writer.finish(permit);
+        assert_eq!(reader.state(at(5)), State::Passive);
+        assert!(reader.may_finish(3, at(5)));
+        assert!(!reader.may_finish(3, at(10)), "not beyond the deadline");
+        writer.set(None);
+        assert!(!reader.may_finish(3, at(5)), "a loss ends them");
     }
 }

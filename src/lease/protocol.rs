@@ -92,6 +92,16 @@ impl Lease {
         }
     }
 
+    /// The permit under which writes that are under way may still end while the lease is being given up (rule 5).
+    pub fn finishing(&self) -> Option<Permit> {
+        match &self.role {
+            Role::Releasing { holding, drained: false, .. } if holding.suspended_since.is_none() => {
+                Some(Permit { epoch: holding.epoch, deadline: holding.deadline })
+            }
+            _ => None,
+        }
+    }
+
     /// The highest epoch that this instance knows of.
     pub fn highest_epoch(&self) -> u64 {
         self.highest_epoch

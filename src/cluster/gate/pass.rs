@@ -88,10 +88,11 @@ impl Pass {
         self.timeout
     }
 
-    /// Returns once the mode no longer has this epoch. A write that has begun may use up its permit to the end.
+    /// Returns once the right to this write is lost. A write that has begun may use up its permit to the end, also
+    /// while the lease is being given up, which waits for it.
     pub(super) async fn lost(&self) {
         let mut mode = self.mode.clone();
-        while mode.permit(self.clock.now()).is_some_and(|permit| permit.epoch == self.epoch) {
+        while mode.may_finish(self.epoch, self.clock.now()) {
             // Either the mode is set anew or it is time to look at the clock again.
             let _ = tokio::time::timeout(LOOK_EVERY, mode.changed()).await;
         }
