@@ -207,6 +207,7 @@ async fn shutdown_closes_the_gate_before_it_drains_and_drains_before_it_releases
     holder.shutdown.cancel();
     sleep_ms(1).await;
     assert_eq!(holder.state(), State::Passive, "closed at once");
+    assert!(holder.mode.may_finish(7, holder.clock.now()), "what is under way may end");
     if holder_is_a {
         sleep_ms(600).await;
         assert_eq!(other.state(), State::Passive, "not released while a write is in flight");
@@ -214,6 +215,7 @@ async fn shutdown_closes_the_gate_before_it_drains_and_drains_before_it_releases
     }
     sleep_ms(1800).await;
     assert_eq!(other.epoch(), Some(8));
+    assert!(!holder.mode.may_finish(7, holder.clock.now()), "but not beyond the release");
     assert!(matches!(holder.run.await, Ok(Ok(()))));
 }
 
