@@ -87,8 +87,6 @@ pub struct CheckerOptions {
 pub struct CheckerKind {
     /// Its name, then its aliases; compared without regard to case.
     pub names: &'static [&'static str],
-    /// One line for `--help`.
-    pub about: &'static str,
     /// Makes one.
     pub make: fn(CheckerOptions) -> Box<dyn StateChecker>,
 }

@@ -25,7 +25,6 @@ pub struct LeaseDriver {
     identity: Identity,
     table: String,
     name: String,
-    nonce: Box<dyn FnMut() -> String + Send>,
     stopping: bool,
     complained: Option<(String, Instant)>,
     /// What is wrong with the item as last seen.
@@ -42,7 +41,6 @@ impl LeaseDriver {
             identity,
             table: String::new(),
             name: String::new(),
-            nonce: Box::new(|| uuid::Uuid::new_v4().to_string()),
             stopping: false,
             complained: None,
             problem: String::new(),
@@ -54,13 +52,6 @@ impl LeaseDriver {
     pub fn titled(mut self, table: &str, name: &str) -> Self {
         table.clone_into(&mut self.table);
         name.clone_into(&mut self.name);
-        self
-    }
-
-    /// Another source of nonces, for tests that are to be repeatable.
-    #[must_use]
-    pub fn with_nonces(mut self, nonce: impl FnMut() -> String + Send + 'static) -> Self {
-        self.nonce = Box::new(nonce);
         self
     }
 
@@ -76,7 +67,7 @@ impl LeaseDriver {
             context.board.beat();
             self.lease.set_eligibility(*context.eligibility.borrow_and_update());
             self.lease.raise_epoch_floor(context.epoch_floor.load(Ordering::Relaxed));
-            let nonce = (self.nonce)();
+            let nonce = uuid::Uuid::new_v4().to_string();
             let step = self.lease.poll(now(&context), &nonce);
             self.publish(&context);
             match step {

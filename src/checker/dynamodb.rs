@@ -9,11 +9,8 @@ use super::{CheckerContext, CheckerError, CheckerKind, CheckerOptions, StateChec
 use crate::store::dynamodb::DynamoDbStore;
 
 /// The registry row; the second name is Admiral's.
-pub const KIND: CheckerKind = CheckerKind {
-    names: &["dynamodb", "dynamodbbasedstatechecker"],
-    about: "active while it holds the lease in a DynamoDB table",
-    make: |options| Box::new(DynamoDb { options }),
-};
+pub const KIND: CheckerKind =
+    CheckerKind { names: &["dynamodb", "dynamodbbasedstatechecker"], make: |options| Box::new(DynamoDb { options }) };
 
 struct DynamoDb {
     options: CheckerOptions,

@@ -6,11 +6,7 @@ use super::permit::{Permit, State};
 use super::{CheckerContext, CheckerError, CheckerKind, StateChecker};
 
 /// The registry row.
-pub const KIND: CheckerKind = CheckerKind {
-    names: &["noop", "NoOPStateChecker"],
-    about: "always active, without a lease: for exactly one instance",
-    make: |_| Box::new(Noop),
-};
+pub const KIND: CheckerKind = CheckerKind { names: &["noop", "NoOPStateChecker"], make: |_| Box::new(Noop) };
 
 struct Noop;
 

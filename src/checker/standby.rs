@@ -6,11 +6,7 @@ use super::permit::State;
 use super::{CheckerContext, CheckerError, CheckerKind, StateChecker};
 
 /// The registry row.
-pub const KIND: CheckerKind = CheckerKind {
-    names: &["standby"],
-    about: "always passive: computes everything, writes nothing",
-    make: |_| Box::new(Standby),
-};
+pub const KIND: CheckerKind = CheckerKind { names: &["standby"], make: |_| Box::new(Standby) };
 
 struct Standby;
 

@@ -25,7 +25,7 @@ impl Backoff {
 
     /// How long to wait before the next attempt: 50 to 100 % of 0.5 s, 1 s, 2 s, ... 30 s.
     pub fn next_wait(&mut self) -> Duration {
-        let full = FIRST.saturating_mul(1 << self.attempt.min(10)).min(MAX);
+        let full = doubled(FIRST, self.attempt, MAX);
         let mut hasher = DefaultHasher::new();
         (self.seed, self.attempt).hash(&mut hasher);
         self.attempt = self.attempt.saturating_add(1);
@@ -37,6 +37,11 @@ impl Backoff {
     pub fn reset(&mut self) {
         self.attempt = 0;
     }
+}
+
+/// `first`, doubled `times` times, at most `most`.
+pub(super) fn doubled(first: Duration, times: u32, most: Duration) -> Duration {
+    first.saturating_mul(1 << times.min(16)).min(most)
 }
 
 #[cfg(test)]

@@ -198,8 +198,9 @@ impl Reconciler {
 
     /// A takeover must not fall behind an epoch that some object carries (rule 3).
     fn note_epoch(&self, object: &Value) {
-        let annotation = object.pointer("/metadata/annotations").and_then(|all| all.get(marks::EPOCH));
-        if let Some(epoch) = annotation.and_then(Value::as_str).and_then(|text| text.parse().ok()) {
+        if let Some(epoch) =
+            marks::annotation(object, marks::EPOCH).and_then(Value::as_str).and_then(|text| text.parse().ok())
+        {
             self.wiring.epoch_floor.fetch_max(epoch, Ordering::Relaxed);
         }
     }

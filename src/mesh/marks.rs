@@ -25,6 +25,10 @@ pub const RELEASED_ADDRESSES: &str = "flagship-released-addresses";
 
 /// Whether `object` carries Admiral's mark of ownership.
 pub fn is_owned(object: &Value) -> bool {
-    object.pointer("/metadata/annotations").and_then(|a| a.get(CREATED_BY)).and_then(Value::as_str)
-        == Some(CREATED_BY_US)
+    annotation(object, CREATED_BY).and_then(Value::as_str) == Some(CREATED_BY_US)
+}
+
+/// The value of an annotation, if `object` has it.
+pub fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
+    object.pointer("/metadata/annotations")?.get(name)
 }

@@ -23,8 +23,7 @@ pub(super) fn made_from(key: &ObjectKey, object: &Value, state: &State, options:
 }
 
 fn entry_made_from(entry: &Value) -> Option<&'static str> {
-    let annotations = entry.pointer("/metadata/annotations");
-    if marks::POLICY_ANNOTATIONS.iter().any(|name| annotations.is_some_and(|all| all.get(name).is_some())) {
+    if marks::POLICY_ANNOTATIONS.iter().any(|name| marks::annotation(entry, name).is_some()) {
         return Some("a GlobalTrafficPolicy");
     }
     let endpoints = entry.pointer("/spec/endpoints").and_then(Value::as_array)?;

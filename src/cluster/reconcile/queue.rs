@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::cluster::backoff::doubled;
 use crate::instant::Instant;
 use crate::mesh::ObjectKey;
 
@@ -162,8 +163,9 @@ impl Queue {
     }
 }
 
+/// The wait after so many failures: the first one after one failure.
 fn backoff(first: Duration, failures: u32, most: Duration) -> Duration {
-    first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(most)
+    doubled(first, failures.saturating_sub(1), most)
 }
 
 #[cfg(test)]
