@@ -179,6 +179,7 @@ impl Index {
             NamespaceScope::ClusterScoped | NamespaceScope::All => true,
             NamespaceScope::Sync => key.namespace == self.options.sync_namespace,
             NamespaceScope::Dependency => key.namespace == self.options.dependency_namespace,
+            NamespaceScope::Istio => key.namespace == self.options.routing.istio_namespace,
         }
     }
 

@@ -15,4 +15,6 @@ pub use change::{Change, Op};
 pub use condition::{Condition, Reason};
 pub use key::{ClusterId, ObjectKey, Origin};
 pub use kind::{Kind, NamespaceScope, WatchScope};
-pub use options::{MeshOptions, MeshSettings, OptionError};
+pub use options::{
+    EntrySettings, MeshOptions, MeshSettings, OptionError, PolicySettings, RoutingSettings, WorkloadSettings,
+};

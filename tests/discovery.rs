@@ -9,7 +9,7 @@ use flagship::cluster::discovery::{self, DiscoveryError, DiscoveryOptions};
 use flagship::cluster::event::{ClusterEvent, channel};
 use flagship::cluster::source::{ClusterSource, NamedSource};
 use flagship::cluster::watch::WatchOptions;
-use flagship::mesh::{Kind, Origin};
+use flagship::mesh::{Kind, MeshSettings, Origin};
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,7 @@ fn options(control: &Path, clusters: &[(&str, &Path)]) -> DiscoveryOptions {
         clusters: clusters.iter().map(named).collect::<Vec<NamedSource>>(),
         secret_namespace: "admiral".into(),
         secret_label: "admiral/sync".into(),
-        watch: WatchOptions { sync_namespace: "admiral-sync".into(), dependency_namespace: "admiral".into() },
+        watch: WatchOptions::from(&MeshSettings::default()),
     }
 }
 

@@ -17,7 +17,7 @@ use flagship::cluster::source::ClusterSource;
 use flagship::cluster::target::Target;
 use flagship::cluster::watch::{WatchOptions, Watches};
 use flagship::instant::{Instant, WallTime};
-use flagship::mesh::{Change, ClusterId, Kind, ObjectKey, Op, Origin};
+use flagship::mesh::{Change, ClusterId, Kind, MeshSettings, ObjectKey, Op, Origin};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc::Receiver;
@@ -89,7 +89,7 @@ impl World {
 
     fn watch(&self) -> (Watches, Receiver<ClusterEvent>) {
         let (events, receiver) = channel();
-        let options = WatchOptions { sync_namespace: "admiral-sync".into(), dependency_namespace: "admiral".into() };
+        let options = WatchOptions::from(&MeshSettings::default());
         let origin = Origin::Cluster(ClusterId::new("east"));
         (Watches::start(&origin, &self.target, &options, &events, &CancellationToken::new()), receiver)
     }

@@ -22,7 +22,7 @@ use flagship::cluster::gate::{DEFAULT_REQUEST_TIMEOUT, Gate, GateError, Written}
 use flagship::cluster::source::ClusterSource;
 use flagship::cluster::target::Target;
 use flagship::cluster::watch::WatchOptions;
-use flagship::mesh::{Change, ClusterId, Kind, ObjectKey, Op, Origin};
+use flagship::mesh::{Change, ClusterId, Kind, MeshSettings, ObjectKey, Op, Origin};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, ListParams, PostParams};
@@ -136,7 +136,7 @@ impl World {
             clusters: Vec::new(),
             secret_namespace: "admiral".into(),
             secret_label: self.label.clone(),
-            watch: WatchOptions { sync_namespace: SYNC.into(), dependency_namespace: "admiral".into() },
+            watch: WatchOptions::from(&MeshSettings::default()),
         };
         let task = tokio::spawn(discovery::run(options, events, shutdown.clone()));
         Discovery { events: receiver, shutdown, task }

@@ -12,14 +12,14 @@ use flagship::cluster::connection::locked;
 use flagship::cluster::event::{ClusterEvent, channel};
 use flagship::cluster::target::Target;
 use flagship::cluster::watch::{WatchOptions, Watches};
-use flagship::mesh::{ClusterId, Kind, Origin};
+use flagship::mesh::{ClusterId, Kind, MeshSettings, Origin};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
 fn options() -> WatchOptions {
-    WatchOptions { sync_namespace: "admiral-sync".into(), dependency_namespace: "admiral".into() }
+    WatchOptions::from(&MeshSettings::default())
 }
 
 fn origin(name: &str) -> Origin {

@@ -7,12 +7,8 @@ use std::ffi::OsString;
 const SWITCHES: &[&str] = &[
     "admiral_operator_mode",
     "admiral_state_syncer_mode",
-    "argo_rollouts",
     "client_initiated_processing_enabled_for_controllers",
     "client_initiated_processing_enabled_for_dynamic_config",
-    "enable_active_passive",
-    "enable_client_connection_config_processing",
-    "enable_client_discovery",
     "enable_custom_vs_merge",
     "enable_dependency_processing",
     "enable_destinationrule_cache",
@@ -22,29 +18,20 @@ const SWITCHES: &[&str] = &[
     "enable_outlierdetection",
     "enable_proxy_envoy_filter",
     "enable_replica_count_check",
-    "enable_routing_policy",
-    "enable_san",
     "enable_serviceentry_cache",
     "enable_sidecar_caching",
-    "enable_sw_aware_ns_caches",
     "enable_traffic_config_processing_for_slow_start",
-    "enable_vs_routing",
     "enable_vs_routing_in_cluster",
     "enable_workload_data_storage",
     "log_to_file",
-    "prevent_split_brain",
 ];
 
 /// Flags with a value.
 const VALUES: &[&str] = &[
-    "additional_endpoint_label_filters",
-    "additional_endpoint_suffixes",
     "admiral_app_env",
-    "admiral_crd_identity_label",
     "admiral_state_syncer_clusters",
     "alpha_identity_list",
     "clb_enabled_clusters",
-    "client_discovery_clusters_for_jobs",
     "client_discovery_clusters_for_numaflow",
     "dependency_warmup_multiplier",
     "dependent_cluster_worker_concurrency",
@@ -55,35 +42,23 @@ const VALUES: &[&str] = &[
     "dns_timeout_ms",
     "dynamic_config_dynamodb_table_name",
     "dynamic_sync_period",
-    "envoy_filter_additional_config",
-    "envoy_filter_version",
-    "exportto_identity_list",
-    "exportto_max_namespaces",
     "gateway_asset_aliases",
     "identity_partition_key",
-    "ignore_labels_annotations_vs_copy_list",
-    "ingress_lb_policy",
-    "ingress_vs_export_to_namespaces",
     "initiate_client_initiated_processing_for",
     "log_file_path",
     "log_file_size_in_MBs",
     "max_sidecar_egress_hosts_limit_to_cache",
     "namespace_injected_label",
     "namespace_injected_value",
-    "nlb_enabled_clusters",
     "nlb_enabled_identity_list",
-    "nlb_ingress_label",
     "operator_identity_value",
     "operator_secret_filter_tags",
     "operator_sync_namespace",
-    "priority_key",
     "process_vs_created_by",
     "registry_client_app_id",
     "registry_client_app_secret",
     "registry_client_base_uri",
     "registry_client_host",
-    "routing_policy_enabled_clusters",
-    "san_prefix",
     "se_dr_sync_period",
     "secret_resolver",
     "secret_resolver_config_path",
@@ -91,13 +66,9 @@ const VALUES: &[&str] = &[
     "shard_identity_value",
     "subset_label",
     "sync_period",
-    "vs_routing_disabled_clusters",
-    "vs_routing_gateways",
     "vs_routing_in_cluster_disabled_resources",
     "vs_routing_in_cluster_enabled_resources",
     "vs_routing_slow_start_enabled_clusters",
-    "workload_sidecar_name",
-    "workload_sidecar_update",
 ];
 
 /// The arguments without those flags, and one warning for each of them.
@@ -161,8 +132,8 @@ mod tests {
     #[test]
     fn ignored_flags_go_with_their_values_and_are_warned_of_once() {
         let (kept, warnings) = cleaned(
-            "flagship run --sync_period 20s --gateway_app gw --sync_period=5m --enable_routing_policy=true \
-             --argo_rollouts --env_key e",
+            "flagship run --sync_period 20s --gateway_app gw --sync_period=5m --enable_diff_check=true \
+             --log_to_file --env_key e",
         );
         assert_eq!(kept, "flagship run --gateway_app gw --env_key e");
         assert_eq!(warnings.len(), 3, "{warnings:?}");

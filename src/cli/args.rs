@@ -2,9 +2,13 @@
 //! Admiral's name where Admiral has it.
 
 mod clusters;
+mod entry;
 mod lease;
 mod log;
 mod mesh;
+mod policy;
+mod routing;
+mod workload;
 
 pub use clusters::ClusterArgs;
 pub use lease::{LeaseArgs, TableArgs, hostname};

@@ -49,6 +49,11 @@ pub fn listen(text: &str) -> Result<SocketAddr, ValueError> {
     address.map_or_else(|| refuse(text, "an address to listen on", "ADDRESS:PORT, such as 0.0.0.0:8080 or :8080"), Ok)
 }
 
+/// The items of a list that are not empty.
+pub fn filled<C: FromIterator<String>>(items: Vec<String>) -> C {
+    items.into_iter().filter(|item| !item.is_empty()).collect()
+}
+
 /// Text that is not empty.
 pub fn name(text: &str) -> Result<String, ValueError> {
     if text.trim().is_empty() {

@@ -9,7 +9,7 @@ pub mod queue;
 pub mod sync;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -78,6 +78,7 @@ struct Member {
 pub struct Reconciler {
     wiring: Wiring,
     planner: Planner,
+    watched: BTreeSet<Kind>,
     members: BTreeMap<ClusterId, Member>,
     sync: Sync,
     writes: JoinSet<Finished>,
@@ -91,10 +92,12 @@ pub struct Reconciler {
 impl Reconciler {
     /// A reconciler that knows nothing yet.
     pub fn new(planner: Planner, wiring: Wiring) -> Self {
-        let sync = Sync::new(wiring.clock.now(), kinds(&Origin::Control));
+        let watched = planner.index().options().watched_kinds();
+        let sync = Sync::new(wiring.clock.now(), kinds(&Origin::Control, &watched));
         Self {
             wiring,
             planner,
+            watched,
             members: BTreeMap::new(),
             sync,
             writes: JoinSet::new(),
@@ -143,7 +146,7 @@ impl Reconciler {
         match event {
             ClusterEvent::Added { cluster, target } => {
                 tracing::info!(%cluster, "cluster joined: {} {}", target.kind(), target.location());
-                self.sync.add(&cluster, kinds(&Origin::Cluster(cluster.clone())));
+                self.sync.add(&cluster, kinds(&Origin::Cluster(cluster.clone()), &self.watched));
                 self.planner.add_cluster(&cluster);
                 self.members.insert(cluster, Member { target, queue: Queue::default() });
             }

@@ -8,6 +8,7 @@ pub mod follow;
 mod kube;
 pub mod object;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -16,15 +17,30 @@ use tokio_util::task::TaskTracker;
 use super::event::EventSender;
 use super::target::Target;
 use super::{folder, watch};
-use crate::mesh::{Kind, NamespaceScope, Origin, WatchScope};
+use crate::mesh::{Kind, MeshSettings, NamespaceScope, Origin, WatchScope};
 
-/// Where namespaced kinds are watched.
+/// What is watched, and where namespaced kinds are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchOptions {
     /// `--sync-namespace`.
     pub sync_namespace: String,
     /// `--dependency-namespace`.
     pub dependency_namespace: String,
+    /// `--istio-namespace`.
+    pub istio_namespace: String,
+    /// The kinds that are watched at all.
+    pub kinds: BTreeSet<Kind>,
+}
+
+impl From<&MeshSettings> for WatchOptions {
+    fn from(settings: &MeshSettings) -> Self {
+        Self {
+            sync_namespace: settings.sync_namespace.clone(),
+            dependency_namespace: settings.dependency_namespace.clone(),
+            istio_namespace: settings.routing.istio_namespace.clone(),
+            kinds: settings.watched_kinds(),
+        }
+    }
 }
 
 impl WatchOptions {
@@ -34,17 +50,19 @@ impl WatchOptions {
             NamespaceScope::ClusterScoped | NamespaceScope::All => None,
             NamespaceScope::Sync => Some(&self.sync_namespace),
             NamespaceScope::Dependency => Some(&self.dependency_namespace),
+            NamespaceScope::Istio => Some(&self.istio_namespace),
         }
     }
 }
 
-/// The kinds that are watched at `origin`.
-pub fn kinds(origin: &Origin) -> Vec<Kind> {
+/// Those of the `watched` kinds that are watched at `origin`.
+pub fn kinds(origin: &Origin, watched: &BTreeSet<Kind>) -> Vec<Kind> {
     let there = match origin {
         Origin::Control => WatchScope::Control,
         Origin::Cluster(_) => WatchScope::EachCluster,
     };
-    Kind::ALL.into_iter().filter(|k| k.watch_scope() == there || k.watch_scope() == WatchScope::Everywhere).collect()
+    let is_there = |kind: &Kind| kind.watch_scope() == there || kind.watch_scope() == WatchScope::Everywhere;
+    watched.iter().copied().filter(is_there).collect()
 }
 
 /// The tasks that watch one cluster.
@@ -66,7 +84,7 @@ impl Watches {
         let watches = Self { cancel: parent.child_token(), tasks: TaskTracker::new() };
         match &**target {
             Target::Kube(target) => {
-                for kind in watch::kinds(origin) {
+                for kind in watch::kinds(origin, &options.kinds) {
                     let namespace = options.namespace(kind).map(str::to_owned);
                     watches.spawn(kube::watch(origin.clone(), kind, target.clone(), namespace, events.clone()));
                 }
@@ -109,8 +127,9 @@ mod tests {
 
     #[test]
     fn each_origin_has_its_kinds() {
-        assert_eq!(kinds(&Origin::Control), [Kind::ConfigMap, Kind::Dependency]);
-        let cluster = kinds(&Origin::Cluster(ClusterId::new("east")));
+        let watched = MeshSettings::default().watched_kinds();
+        assert_eq!(kinds(&Origin::Control, &watched), [Kind::ConfigMap, Kind::Dependency]);
+        let cluster = kinds(&Origin::Cluster(ClusterId::new("east")), &watched);
         assert!(cluster.contains(&Kind::ServiceEntry) && !cluster.contains(&Kind::Dependency));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::MeshSettings;
+
 /// A watched or written kind. A new one is a variant here and a row in `Kind::row`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -22,6 +24,24 @@ pub enum Kind {
     ServiceEntry,
     /// `networking.istio.io` DestinationRule, in the sync namespace.
     DestinationRule,
+    /// `argoproj.io/v1alpha1` Rollout.
+    Rollout,
+    /// `batch/v1` Job.
+    Job,
+    /// `admiral.io/v1alpha1` GlobalTrafficPolicy.
+    GlobalTrafficPolicy,
+    /// `admiral.io/v1alpha1` OutlierDetection.
+    OutlierDetection,
+    /// `admiral.io/v1alpha1` ClientConnectionConfig.
+    ClientConnectionConfig,
+    /// `admiral.io/v1alpha1` RoutingPolicy.
+    RoutingPolicy,
+    /// `networking.istio.io` VirtualService.
+    VirtualService,
+    /// `networking.istio.io` Sidecar.
+    Sidecar,
+    /// `networking.istio.io` EnvoyFilter, in Istio's root namespace.
+    EnvoyFilter,
 }
 
 /// In which clusters a kind is watched.
@@ -46,6 +66,8 @@ pub enum NamespaceScope {
     Sync,
     /// The Dependency namespace (`--dependency-namespace`).
     Dependency,
+    /// Istio's root namespace (`--istio-namespace`).
+    Istio,
 }
 
 /// One row of the table.
@@ -60,7 +82,7 @@ struct Row {
 
 impl Kind {
     /// Every kind, in the order in which they are watched.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 17] = [
         Self::Namespace,
         Self::Node,
         Self::Service,
@@ -69,6 +91,15 @@ impl Kind {
         Self::Dependency,
         Self::ServiceEntry,
         Self::DestinationRule,
+        Self::Rollout,
+        Self::Job,
+        Self::GlobalTrafficPolicy,
+        Self::OutlierDetection,
+        Self::ClientConnectionConfig,
+        Self::RoutingPolicy,
+        Self::VirtualService,
+        Self::Sidecar,
+        Self::EnvoyFilter,
     ];
 
     /// The kind that `api_version` and `kind` of a manifest name, in any served version; `None` if Flagship
@@ -116,8 +147,31 @@ impl Kind {
         self.row().namespaces
     }
 
+    /// Whether it is watched at all with these settings.
+    pub fn is_watched(self, _settings: &MeshSettings) -> bool {
+        match self {
+            Self::Namespace
+            | Self::Node
+            | Self::Service
+            | Self::Deployment
+            | Self::ConfigMap
+            | Self::Dependency
+            | Self::ServiceEntry
+            | Self::DestinationRule => true,
+            Self::Rollout
+            | Self::Job
+            | Self::GlobalTrafficPolicy
+            | Self::OutlierDetection
+            | Self::ClientConnectionConfig
+            | Self::RoutingPolicy
+            | Self::VirtualService
+            | Self::Sidecar
+            | Self::EnvoyFilter => false,
+        }
+    }
+
     const fn row(self) -> Row {
-        use NamespaceScope::{All, ClusterScoped, Dependency, Sync};
+        use NamespaceScope::{All, ClusterScoped, Dependency, Istio, Sync};
         use WatchScope::{Control, EachCluster, Everywhere};
         // networking.istio.io: v1beta1 is served by every Istio since 1.5, v1 only since 1.22.
         match self {
@@ -132,6 +186,25 @@ impl Kind {
             }
             Self::DestinationRule => {
                 row("networking.istio.io", "v1beta1", "DestinationRule", "destinationrules", EachCluster, Sync)
+            }
+            Self::Rollout => row("argoproj.io", "v1alpha1", "Rollout", "rollouts", EachCluster, All),
+            Self::Job => row("batch", "v1", "Job", "jobs", EachCluster, All),
+            Self::GlobalTrafficPolicy => {
+                row("admiral.io", "v1alpha1", "GlobalTrafficPolicy", "globaltrafficpolicies", EachCluster, All)
+            }
+            Self::OutlierDetection => {
+                row("admiral.io", "v1alpha1", "OutlierDetection", "outlierdetections", EachCluster, All)
+            }
+            Self::ClientConnectionConfig => {
+                row("admiral.io", "v1alpha1", "ClientConnectionConfig", "clientconnectionconfigs", EachCluster, All)
+            }
+            Self::RoutingPolicy => row("admiral.io", "v1alpha1", "RoutingPolicy", "routingpolicies", EachCluster, All),
+            Self::VirtualService => {
+                row("networking.istio.io", "v1beta1", "VirtualService", "virtualservices", EachCluster, All)
+            }
+            Self::Sidecar => row("networking.istio.io", "v1beta1", "Sidecar", "sidecars", EachCluster, All),
+            Self::EnvoyFilter => {
+                row("networking.istio.io", "v1alpha3", "EnvoyFilter", "envoyfilters", EachCluster, Istio)
             }
         }
     }

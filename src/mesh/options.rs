@@ -2,6 +2,11 @@
 //!
 //! Invariant: a [`MeshOptions`] has passed every check; nothing behind it checks a setting again.
 
+mod entry;
+mod policy;
+mod routing;
+mod workload;
+
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::ops::Deref;
@@ -9,7 +14,11 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::name;
+use super::{Kind, name};
+pub use entry::EntrySettings;
+pub use policy::PolicySettings;
+pub use routing::RoutingSettings;
+pub use workload::WorkloadSettings;
 
 /// What the flags say, unchecked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -54,6 +63,21 @@ pub struct MeshSettings {
     /// How long the address of a removed host is kept from others.
     #[serde(serialize_with = "as_text")]
     pub address_hold: Duration,
+    /// Which workloads count.
+    pub workload: WorkloadSettings,
+    /// Traffic policies.
+    pub policy: PolicySettings,
+    /// Options of ServiceEntries.
+    pub entry: EntrySettings,
+    /// Optional objects.
+    pub routing: RoutingSettings,
+}
+
+impl MeshSettings {
+    /// The kinds that are watched with these settings.
+    pub fn watched_kinds(&self) -> BTreeSet<Kind> {
+        Kind::ALL.into_iter().filter(|kind| kind.is_watched(self)).collect()
+    }
 }
 
 impl Default for MeshSettings {
@@ -78,6 +102,10 @@ impl Default for MeshSettings {
             excluded_identity_list: BTreeSet::new(),
             address_configmap: "se-address-configmap".into(),
             address_hold: Duration::from_hours(24),
+            workload: WorkloadSettings::default(),
+            policy: PolicySettings::default(),
+            entry: EntrySettings::default(),
+            routing: RoutingSettings::default(),
         }
     }
 }
@@ -114,6 +142,7 @@ impl MeshOptions {
             ("sync-namespace", &s.sync_namespace),
             ("dependency-namespace", &s.dependency_namespace),
             ("gateway-namespace", &s.gateway_namespace),
+            ("istio-namespace", &s.routing.istio_namespace),
         ] {
             check_namespace(flag, value)?;
         }

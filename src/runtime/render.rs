@@ -54,7 +54,8 @@ async fn observe(options: &RenderOptions, planner: &mut Planner) -> anyhow::Resu
     let discovery = discovery::run(setup::discovery_options(&options.clusters, &options.mesh), sender, stop.clone());
     let discovery = tokio::spawn(discovery);
     let _guard = stop.drop_guard();
-    let mut sync = Sync::new(SystemClock.now(), kinds(&Origin::Control));
+    let watched = options.mesh.watched_kinds();
+    let mut sync = Sync::new(SystemClock.now(), kinds(&Origin::Control, &watched));
     let mut problems = 0;
     while sync.eligibility(crate::instant::Instant::default()) != Eligibility::Yes {
         let Some(event) = events.recv().await else {
@@ -63,7 +64,7 @@ async fn observe(options: &RenderOptions, planner: &mut Planner) -> anyhow::Resu
         };
         match event {
             ClusterEvent::Added { cluster, .. } => {
-                sync.add(&cluster, kinds(&Origin::Cluster(cluster.clone())));
+                sync.add(&cluster, kinds(&Origin::Cluster(cluster.clone()), &watched));
                 planner.add_cluster(&cluster);
             }
             ClusterEvent::Removed { cluster } => {

@@ -39,10 +39,7 @@ pub(super) fn discovery_options(clusters: &ClusterOptions, mesh: &MeshSettings) 
         clusters: clusters.named.clone(),
         secret_namespace: clusters.secret_namespace.clone(),
         secret_label: clusters.secret_label.clone(),
-        watch: WatchOptions {
-            sync_namespace: mesh.sync_namespace.clone(),
-            dependency_namespace: mesh.dependency_namespace.clone(),
-        },
+        watch: WatchOptions::from(mesh),
     }
 }
 

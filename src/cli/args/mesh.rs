@@ -1,10 +1,13 @@
 //! The mesh, under Admiral's names.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
+use super::entry::EntryArgs;
+use super::policy::PolicyArgs;
+use super::routing::RoutingArgs;
+use super::workload::WorkloadArgs;
 use crate::cli::parse;
 use crate::http::parse_go_bool;
 use crate::mesh::MeshSettings;
@@ -95,12 +98,19 @@ pub struct MeshArgs {
     #[arg(long, env = "FLAGSHIP_EXCLUDED_IDENTITY_LIST", alias = "excluded_identity_list", value_name = "IDENTITY")]
     #[arg(value_delimiter = ',')]
     pub excluded_identity_list: Vec<String>,
+    #[command(flatten)]
+    workload: WorkloadArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    entry: EntryArgs,
+    #[command(flatten)]
+    routing: RoutingArgs,
 }
 
 impl MeshArgs {
     /// The settings as they are; the mesh checks them.
     pub fn resolve(self) -> MeshSettings {
-        let excluded: BTreeSet<_> = self.excluded_identity_list.into_iter().filter(|id| !id.is_empty()).collect();
         MeshSettings {
             sync_namespace: self.sync_namespace,
             dependency_namespace: self.dependency_namespace,
@@ -118,9 +128,13 @@ impl MeshArgs {
             default_warmup_duration: Duration::from_secs(self.default_warmup_duration_in_seconds.into()),
             max_requests_per_connection: self.max_requests_per_connection,
             disable_default_automatic_failover: self.disable_default_automatic_failover,
-            excluded_identity_list: excluded,
+            excluded_identity_list: parse::filled(self.excluded_identity_list),
             address_configmap: self.se_address_configmap,
             address_hold: self.address_hold,
+            workload: self.workload.resolve(),
+            policy: self.policy.resolve(),
+            entry: self.entry.resolve(),
+            routing: self.routing.resolve(),
         }
     }
 }

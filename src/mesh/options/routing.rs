@@ -1,0 +1,70 @@
+//! Settings of optional objects beside ServiceEntries and their DestinationRules (reconcile-spec 3.6 to 3.8).
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+/// What else is written; nothing by default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoutingSettings {
+    /// `--istio-namespace`: Istio's root namespace, where routing objects and EnvoyFilters live.
+    pub istio_namespace: String,
+    /// `--copy-customer-routing`: customers' VirtualServices and DestinationRules are copied (3.6.1).
+    pub copy_customer_routing: bool,
+    /// `--ignore_labels_annotations_vs_copy_list`: labels and annotations that a copy does not carry.
+    pub not_copied: BTreeSet<String>,
+    /// `--additional_endpoint_suffixes`: further hosts of a service (3.6.2).
+    pub additional_suffixes: Vec<String>,
+    /// `--additional_endpoint_label_filters`: only for workloads with one of these labels; empty means for none.
+    pub additional_label_filters: BTreeSet<String>,
+    /// `--workload_sidecar_update enabled`: Sidecars of client namespaces learn the hosts (3.7).
+    pub sidecar_update: bool,
+    /// `--workload_sidecar_name`.
+    pub sidecar_name: String,
+    /// `--enable_routing_policy` (3.8).
+    pub routing_policy: bool,
+    /// `--routing_policy_enabled_clusters`: in these; `*` means in all, empty in none.
+    pub routing_policy_clusters: BTreeSet<String>,
+    /// `--envoy_filter_version`: proxy versions, one EnvoyFilter each.
+    pub envoy_filter_versions: Vec<String>,
+    /// `--envoy_filter_additional_config`: a further line of the filter's configuration.
+    pub envoy_filter_additional_config: String,
+    /// `--enable_vs_routing`: VirtualServices at the gateways (3.6.5).
+    pub ingress_routing: bool,
+    /// `--vs_routing_disabled_clusters`: not in these; `*` means in none.
+    pub ingress_disabled_clusters: BTreeSet<String>,
+    /// `--vs_routing_gateways`: the gateways that they are bound to, NAMESPACE/NAME.
+    pub ingress_gateways: Vec<String>,
+    /// `--ingress_vs_export_to_namespaces`.
+    pub ingress_export_to: BTreeSet<String>,
+    /// `--ingress_lb_policy`: `round_robin` or another of Istio's simple load balancers.
+    pub ingress_lb_policy: String,
+}
+
+impl Default for RoutingSettings {
+    fn default() -> Self {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Self {
+            istio_namespace: "istio-system".into(),
+            copy_customer_routing: false,
+            not_copied: names(&[
+                "applications.argoproj.io/app-name",
+                "app.kubernetes.io/instance",
+                "argocd.argoproj.io/tracking-id",
+            ]),
+            additional_suffixes: Vec::new(),
+            additional_label_filters: BTreeSet::new(),
+            sidecar_update: false,
+            sidecar_name: "default".into(),
+            routing_policy: false,
+            routing_policy_clusters: BTreeSet::new(),
+            envoy_filter_versions: vec!["1.17".into(), "1.20".into()],
+            envoy_filter_additional_config: String::new(),
+            ingress_routing: false,
+            ingress_disabled_clusters: BTreeSet::new(),
+            ingress_gateways: Vec::new(),
+            ingress_export_to: BTreeSet::from(["istio-system".to_owned()]),
+            ingress_lb_policy: "round_robin".into(),
+        }
+    }
+}
