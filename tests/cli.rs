@@ -140,7 +140,7 @@ fn the_sample_install_of_admiral_starts() {
                 --exportto_identity_list * --enable_sw_aware_ns_caches=true --enable_dependency_processing=true --log_level 4";
     let (options, warnings) = resolve(&line.split_whitespace().collect::<Vec<_>>()).unwrap();
     assert_eq!(options.mesh.gateway_app, "istio-eastwestgateway");
-    assert_eq!(warnings.len(), 5, "{warnings:?}");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
 }
 
 #[test]
