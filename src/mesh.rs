@@ -4,7 +4,8 @@
 //! does not know survive.
 
 pub mod change;
-pub mod condition;
+pub mod compact;
+mod condition;
 pub mod key;
 pub mod kind;
 pub mod marks;
@@ -12,6 +13,7 @@ pub mod name;
 pub mod options;
 
 pub use change::{Change, Op};
+pub use compact::Compact;
 pub use condition::{Condition, Reason};
 pub use key::{ClusterId, ObjectKey, Origin};
 pub use kind::{Kind, NamespaceScope, WatchScope};

@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::desired::{self, AddressBook, Objects, Resolved};
 use crate::index::{DecodeError, Index, Touched};
 use crate::instant::WallTime;
-use crate::mesh::{Change, ClusterId, Condition, Kind, MeshOptions, ObjectKey, Origin};
+use crate::mesh::{ClusterId, Compact, Condition, Kind, MeshOptions, ObjectKey, Op, Origin};
 use dirty::Dirty;
 pub use view::ClusterView;
 
@@ -38,9 +38,9 @@ pub struct Planner {
     /// ServiceEntry name -> the identities that lead to it; the first one has it.
     claimants: BTreeMap<String, BTreeSet<String>>,
     /// Identity -> the keys of what it desires.
-    produced: BTreeMap<String, BTreeSet<(ClusterId, ObjectKey)>>,
-    desired: BTreeMap<ClusterId, BTreeMap<ObjectKey, Value>>,
-    changes: BTreeMap<ClusterId, BTreeMap<ObjectKey, Change>>,
+    produced: BTreeMap<String, Box<[(ClusterId, ObjectKey)]>>,
+    desired: BTreeMap<ClusterId, BTreeMap<ObjectKey, Compact>>,
+    changes: BTreeMap<ClusterId, BTreeMap<ObjectKey, Op<Compact>>>,
     foreign: BTreeSet<(ClusterId, ObjectKey)>,
     /// Owned objects that were made from what Flagship does not read yet.
     unsupported: BTreeMap<(ClusterId, ObjectKey), &'static str>,
@@ -190,18 +190,18 @@ impl Planner {
         stale
     }
 
-    /// Generates what these identities desire, and returns the keys that they desired or now desire.
+    /// Generates what these identities desire, and returns the keys of what is desired differently now.
     fn generate(&mut self, identities: BTreeSet<String>) -> BTreeSet<(ClusterId, ObjectKey)> {
-        let mut keys = BTreeSet::new();
+        let mut before = BTreeMap::new();
         // All are withdrawn before any is entered: one may have taken a host over from another.
         for identity in &identities {
             for (cluster, key) in self.produced.remove(identity).unwrap_or_default() {
-                if let Some(desired) = self.desired.get_mut(&cluster) {
-                    desired.remove(&key);
+                if let Some(object) = self.desired.get_mut(&cluster).and_then(|desired| desired.remove(&key)) {
+                    before.insert((cluster, key), object);
                 }
-                keys.insert((cluster, key));
             }
         }
+        let mut keys = BTreeSet::new();
         for identity in identities {
             let mut objects = Objects::new();
             for service in self.resolved.get(&identity).iter().flat_map(|resolved| &resolved.services) {
@@ -210,13 +210,19 @@ impl Planner {
                 }
             }
             if !objects.is_empty() {
-                keys.extend(objects.keys().cloned());
                 self.produced.insert(identity, objects.keys().cloned().collect());
             }
-            for ((cluster, key), object) in objects {
-                self.desired.entry(cluster).or_default().insert(key, object);
+            for (at, object) in objects {
+                // Equal ones share one text.
+                let object = Compact::new(&object);
+                let old = before.remove(&at).filter(|old| *old == object);
+                if old.is_none() {
+                    keys.insert(at.clone());
+                }
+                self.desired.entry(at.0).or_default().insert(at.1, old.unwrap_or(object));
             }
         }
+        keys.extend(before.into_keys());
         self.desired.retain(|_, desired| !desired.is_empty());
         keys
     }

@@ -3,6 +3,7 @@
 //! Invariant: sorted and plain: equal objects give equal bytes, and strings that some YAML reader could take
 //! for something else are quoted.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -19,11 +20,11 @@ pub struct RenderError(String);
 ///
 /// # Errors
 /// When an object cannot be written, which no object of Kubernetes does.
-pub fn yaml<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Result<String, RenderError> {
+pub fn yaml(objects: impl IntoIterator<Item = impl Borrow<Value>>) -> Result<String, RenderError> {
     let mut text = String::new();
     for object in objects {
         let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-        let document = serde_saphyr::to_string_with_options(object, options).map_err(|e| RenderError(e.to_string()))?;
+        let document = serde_saphyr::to_string_with_options(object.borrow(), options).map_err(|e| RenderError(e.to_string()))?;
         text.push_str("---\n");
         text.push_str(&document);
         if !text.ends_with('\n') {
@@ -116,7 +117,7 @@ mod tests {
         let expected =
             "---\napiVersion: v1\nkind: A\nspec:\n  hosts:\n  - a.global\n  'n': 80\n  'on': 'on'\n  s: 45s\n";
         assert_eq!(yaml([&object]).unwrap().replace('"', "'"), expected);
-        assert_eq!(yaml([]).unwrap(), "");
+        assert_eq!(yaml([&odd(); 0]).unwrap(), "");
         if let Ok(path) = std::env::var("FLAGSHIP_DUMP_ODD_YAML") {
             std::fs::write(path, yaml([&odd()]).unwrap()).unwrap();
         }

@@ -1,7 +1,6 @@
 //! Questions to the reconciler, which owns the mesh. Nothing else may look inside.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -98,7 +97,7 @@ pub enum Query {
     /// All clusters and counts.
     Summary(oneshot::Sender<MeshSummary>),
     /// Every ServiceEntry of the sync namespace of a cluster, foreign ones too; `None` for an unknown cluster.
-    ServiceEntries(String, oneshot::Sender<Option<Vec<Arc<Value>>>>),
+    ServiceEntries(String, oneshot::Sender<Option<Vec<Value>>>),
     /// Hosts of Flagship's ServiceEntries with the clusters that have them.
     Hosts(oneshot::Sender<BTreeMap<String, Vec<String>>>),
     /// At most this many pending changes.
@@ -130,7 +129,7 @@ impl MeshHandle {
     ///
     /// # Errors
     /// When the reconciler is busy or has ended.
-    pub async fn service_entries(&self, cluster: &str) -> Result<Option<Vec<Arc<Value>>>, QueryError> {
+    pub async fn service_entries(&self, cluster: &str) -> Result<Option<Vec<Value>>, QueryError> {
         self.ask(|reply| Query::ServiceEntries(cluster.to_owned(), reply)).await
     }
 

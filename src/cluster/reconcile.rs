@@ -216,7 +216,7 @@ impl Reconciler {
         }
         for (cluster, key) in changed {
             let Some(member) = self.members.get_mut(&cluster) else { continue };
-            match self.planner.change(&cluster, &key) {
+            match self.planner.pending(&cluster, &key) {
                 Some(_) => member.queue.want(&key),
                 None => member.queue.settle(&key),
             }
@@ -285,8 +285,8 @@ impl Reconciler {
     }
 
     fn is_blocked(planner: &Planner, cluster: &ClusterId, key: &ObjectKey) -> bool {
-        let change = planner.change(cluster, key).map(|change| &change.op);
-        matches!(change, Some(Op::Delete { requires: Some(first), .. }) if planner.change(cluster, first).is_some())
+        let change = planner.pending(cluster, key);
+        matches!(change, Some(Op::Delete { requires: Some(first), .. }) if planner.pending(cluster, first).is_some())
     }
 }
 

@@ -68,7 +68,7 @@ fn unknown_endpoints(index: &Index, service: &MeshService, cluster: &ClusterId) 
     }
     let key = ObjectKey::new(Kind::ServiceEntry, &index.options().sync_namespace, service.entry_name());
     let Some(entry) = index.cluster(cluster).and_then(|state| state.observed(&key)) else { return Vec::new() };
-    if !crate::mesh::marks::is_owned(entry) {
+    if !crate::mesh::marks::is_owned(&entry) {
         return Vec::new();
     }
     let known: Vec<_> = index
@@ -77,7 +77,7 @@ fn unknown_endpoints(index: &Index, service: &MeshService, cluster: &ClusterId) 
         .filter_map(|(_, state)| state.gateway.as_ref().map(|gateway| gateway.address.as_str()))
         .collect();
     let mut kept = Vec::new();
-    for value in observed::endpoints(entry) {
+    for value in observed::endpoints(&entry) {
         let Some(address) = observed::text(value, "/address") else { continue };
         if !is_local(address) && !known.contains(&address) {
             let locality = observed::text(value, "/locality").unwrap_or_default().to_owned();

@@ -1,18 +1,17 @@
 //! ConfigMaps of the sync namespace: addresses, Admiral's and ours. Kept whole, to compare them with what is wanted.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::decode::DecodeError;
 use super::fold::Watched;
 use super::{Index, Name, State, Touched, observed};
-use crate::mesh::{Kind, MeshOptions, ObjectKey, Origin};
+use crate::mesh::{Compact, Kind, MeshOptions, ObjectKey, Origin};
 
 /// The object without `managedFields` and `status`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ConfigMap(pub Arc<Value>);
+pub struct ConfigMap(pub Compact);
 
 impl Watched for ConfigMap {
     const KIND: Kind = Kind::ConfigMap;

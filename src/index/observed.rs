@@ -3,12 +3,16 @@
 //! Tolerant on purpose: an object of ours with a field of a wrong type is drift, and drift is repaired.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::mesh::Compact;
+
 /// `object` without what is never compared and takes most room.
-pub fn kept(object: &Value) -> Arc<Value> {
+pub fn kept(object: &Value) -> Compact {
+    if object.get("status").is_none() && object.pointer("/metadata/managedFields").is_none() {
+        return Compact::new(object);
+    }
     let mut object = object.clone();
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
@@ -16,7 +20,7 @@ pub fn kept(object: &Value) -> Arc<Value> {
             metadata.remove("managedFields");
         }
     }
-    Arc::new(object)
+    Compact::new(&object)
 }
 
 /// The first host of a ServiceEntry, or the host of a DestinationRule.

@@ -1,7 +1,6 @@
 //! What the later stages ask of the index.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -9,7 +8,7 @@ use super::decode::DecodeError;
 use super::deployment::Deployment;
 use super::service::{Gateway, Port, Service};
 use super::{Index, Name, State};
-use crate::mesh::{ClusterId, Condition, Kind, ObjectKey, Origin, Reason};
+use crate::mesh::{ClusterId, Compact, Condition, Kind, ObjectKey, Origin, Reason};
 
 /// A workload that counts, and where it is.
 #[derive(Clone, Copy, Debug)]
@@ -53,18 +52,19 @@ impl State {
     }
 
     /// An observed object of a kind that is kept whole.
-    pub fn observed(&self, key: &ObjectKey) -> Option<&Arc<Value>> {
+    pub fn observed(&self, key: &ObjectKey) -> Option<Value> {
         let name = Name::from(key);
-        match key.kind {
+        let kept = match key.kind {
             Kind::ServiceEntry => self.service_entries.get(&name).map(|kept| &kept.0),
             Kind::DestinationRule => self.destination_rules.get(&name).map(|kept| &kept.0),
             Kind::ConfigMap => self.config_maps.get(&name).map(|kept| &kept.0),
             _ => None,
-        }
+        };
+        kept.map(Compact::value)
     }
 
     /// Every observed object of a kind that is kept whole.
-    pub fn observed_of(&self, kind: Kind) -> Vec<(ObjectKey, &Arc<Value>)> {
+    pub fn observed_of(&self, kind: Kind) -> Vec<(ObjectKey, &Compact)> {
         let key = |name: &Name| ObjectKey::new(kind, &name.namespace, &name.name);
         match kind {
             Kind::ServiceEntry => self.service_entries.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),

@@ -15,18 +15,19 @@ pub struct Change {
 
 /// The verb of a change, with the observation that it was planned from. Whoever writes sends `uid` and
 /// `resource_version` as preconditions: a conflict is a fresh observation and a new plan, never an overwrite.
+/// `T` is how the object is held: as a tree, or packed.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Op {
+pub enum Op<T = Value> {
     /// The object is absent and wanted.
     Create {
         /// The whole object.
-        object: Value,
+        object: T,
     },
     /// The object differs from what is wanted.
     Update {
         /// The whole object to PUT, foreign labels, annotations, finalizers and owners kept; `metadata` has
         /// neither `uid` nor `resourceVersion`, the writer adds them.
-        object: Value,
+        object: T,
         /// The observed uid, if the source of the observation knows uids.
         uid: Option<String>,
         /// The observed resourceVersion; empty if the source of the observation has none.
@@ -44,13 +45,24 @@ pub enum Op {
     },
 }
 
-impl Op {
+impl<T> Op<T> {
     /// `create`, `update` or `delete`, as in logs and metrics.
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Create { .. } => "create",
             Self::Update { .. } => "update",
             Self::Delete { .. } => "delete",
+        }
+    }
+
+    /// The same with the object held otherwise.
+    pub fn map<U>(self, hold: impl FnOnce(T) -> U) -> Op<U> {
+        match self {
+            Self::Create { object } => Op::Create { object: hold(object) },
+            Self::Update { object, uid, resource_version } => {
+                Op::Update { object: hold(object), uid, resource_version }
+            }
+            Self::Delete { uid, resource_version, requires } => Op::Delete { uid, resource_version, requires },
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Planner, compare, unsupported};
 use crate::desired::{has_our_shape, released};
 use crate::index::observed;
-use crate::mesh::{Change, ClusterId, Kind, ObjectKey, Op, marks};
+use crate::mesh::{ClusterId, Compact, Kind, ObjectKey, Op, marks};
 
 impl Planner {
     /// Compares these objects anew, and returns those whose pending change appeared, changed or vanished.
@@ -34,8 +34,8 @@ impl Planner {
             }
             if key == released::key(&self.options) && before.is_some() != change.is_some() {
                 // Deletes wait for this map, or need no longer wait.
-                let deletes = changes.values().filter(|change| matches!(change.op, Op::Delete { .. }));
-                queue.extend(deletes.map(|change| (cluster.clone(), change.key.clone())));
+                let deletes = changes.iter().filter(|(_, op)| matches!(op, Op::Delete { .. }));
+                queue.extend(deletes.map(|(key, _)| (cluster.clone(), key.clone())));
             }
             changed.insert((cluster, key));
         }
@@ -43,14 +43,14 @@ impl Planner {
         changed
     }
 
-    fn change_of(&mut self, cluster: &ClusterId, key: &ObjectKey) -> Option<Change> {
+    fn change_of(&mut self, cluster: &ClusterId, key: &ObjectKey) -> Option<Op<Compact>> {
         self.foreign.remove(&(cluster.clone(), key.clone()));
         self.unsupported.remove(&(cluster.clone(), key.clone()));
         if !self.index.is_plannable(cluster) {
             return None;
         }
         let state = self.index.cluster(cluster)?;
-        let observed = state.observed(key).cloned();
+        let observed = state.observed(key);
         if let Some(object) = observed.as_ref().filter(|object| marks::is_owned(object))
             && let Some(made_from) = unsupported::made_from(key, object, state, &self.options)
         {
@@ -65,10 +65,11 @@ impl Planner {
                 return None;
             }
             (Some(desired), Some(observed)) => {
-                if compare::is_as_desired(desired, &observed, &self.options) {
+                let desired = desired.value();
+                if compare::is_as_desired(&desired, &observed, &self.options) {
                     return None;
                 }
-                let object = compare::merged(desired, &observed, &self.options);
+                let object = Compact::new(&compare::merged(&desired, &observed, &self.options));
                 let (uid, resource_version) = compare::version(&observed);
                 Op::Update { object, uid, resource_version }
             }
@@ -82,7 +83,7 @@ impl Planner {
             }
             (None, _) => return None,
         };
-        Some(Change { key: key.clone(), op })
+        Some(op)
     }
 
     /// Whether an observed object that nothing desires is ours to delete.

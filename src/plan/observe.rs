@@ -13,7 +13,7 @@ impl Planner {
         if key.kind != Kind::ConfigMap || key.name != self.options.address_configmap {
             return;
         }
-        let parsed = self.index.control().observed(key).map_or(Ok(BTreeMap::new()), |map| released::parse_admiral(map));
+        let parsed = self.index.control().observed(key).map_or(Ok(BTreeMap::new()), |map| released::parse_admiral(&map));
         self.unreadable_record = match parsed {
             Ok(entries) => {
                 self.book.record(entries);
@@ -33,8 +33,8 @@ impl Planner {
         let Some(object) = self.index.cluster(cluster).map(|state| state.observed(key)) else { return };
         match key.kind {
             Kind::ServiceEntry => {
-                let address = object.and_then(|entry| observed::address(entry));
-                let is_ours = object.is_some_and(|entry| marks::is_owned(entry));
+                let address = object.as_ref().and_then(observed::address);
+                let is_ours = object.as_ref().is_some_and(marks::is_owned);
                 self.book.observe(cluster, &key.name, address, is_ours);
                 // Its endpoints are part of what is desired while some cluster is unknown.
                 if !self.index.is_complete() {
@@ -42,8 +42,8 @@ impl Planner {
                 }
             }
             Kind::ConfigMap if *key == released::key(&self.options) => {
-                let owned = object.filter(|map| marks::is_owned(map));
-                let entries = owned.map(|map| released::parse(map)).unwrap_or_default();
+                let owned = object.filter(marks::is_owned);
+                let entries = owned.map(|map| released::parse(&map)).unwrap_or_default();
                 self.book.remember_released(cluster, entries);
             }
             _ => {}

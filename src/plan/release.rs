@@ -8,7 +8,7 @@ use crate::desired::names;
 use crate::desired::released::{self, Release};
 use crate::index::observed;
 use crate::instant::WallTime;
-use crate::mesh::{ClusterId, Kind, ObjectKey};
+use crate::mesh::{ClusterId, Compact, Kind, ObjectKey};
 
 /// The addresses that deletes are about to set free and that are not written down, by cluster and name. Each
 /// keeps the time at which it was first seen: it must not move while the write is pending.
@@ -29,7 +29,7 @@ impl Planner {
             let map = self.release_map(&cluster, now);
             let desired = self.desired.entry(cluster.clone()).or_default();
             match map {
-                Some(map) => desired.insert(key.clone(), map),
+                Some(map) => desired.insert(key.clone(), Compact::new(&map)),
                 None => desired.remove(&key),
             };
             if desired.is_empty() {
@@ -83,6 +83,6 @@ impl Planner {
             return None;
         }
         let entry = self.index.cluster(cluster)?.observed(key)?;
-        if self.is_orphan(key, entry) { observed::address(entry) } else { None }
+        if self.is_orphan(key, &entry) { observed::address(&entry) } else { None }
     }
 }

@@ -8,7 +8,7 @@ mod world;
 
 use super::*;
 use crate::desired::released;
-use crate::mesh::{Op, Reason, marks};
+use crate::mesh::{Change, Reason, marks};
 use serde_json::json;
 use world::*;
 
@@ -48,7 +48,7 @@ fn updates_and_deletes_carry_the_newest_observed_version() {
     let key = entry_key("stage.greeting.global");
     let id = ClusterId::new("a");
     assert!(world.planner.plan(NOW).contains(&(id.clone(), key.clone())));
-    let first = world.planner.change(&id, &key).cloned().unwrap();
+    let first = world.planner.change(&id, &key).unwrap();
     let Op::Update { object, uid: Some(_), resource_version } = &first.op else { panic!("{first:?}") };
     assert_eq!(object["metadata"]["labels"]["team"], "x");
     assert!(object["metadata"].get("resourceVersion").is_none());
@@ -60,7 +60,7 @@ fn updates_and_deletes_carry_the_newest_observed_version() {
     let Some(Change { op: Op::Update { resource_version: newer, .. }, .. }) = world.planner.change(&id, &key) else {
         panic!("still an update")
     };
-    assert_ne!(newer, resource_version);
+    assert_ne!(&newer, resource_version);
     world.settle();
     let entry = world.entry("a", "stage.greeting.global").unwrap();
     assert_eq!(entry["metadata"]["labels"]["team"], "y");

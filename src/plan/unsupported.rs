@@ -16,7 +16,7 @@ pub(super) fn made_from(key: &ObjectKey, object: &Value, state: &State, options:
         }
         Kind::DestinationRule => {
             let entry = state.observed(&entry_key(observed::host(object)?, options))?;
-            entry_made_from(entry).filter(|_| marks::is_owned(entry))
+            entry_made_from(&entry).filter(|_| marks::is_owned(&entry))
         }
         _ => None,
     }

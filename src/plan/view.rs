@@ -1,13 +1,12 @@
 //! What others may ask of the planner.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::Planner;
 use crate::index::{Index, observed};
-use crate::mesh::{Change, ClusterId, Condition, Kind, ObjectKey, Reason, marks};
+use crate::mesh::{Change, ClusterId, Compact, Condition, Kind, ObjectKey, Op, Reason, marks};
 
 /// A cluster, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,13 +29,28 @@ pub struct ClusterView {
 
 impl Planner {
     /// The pending change of an object.
-    pub fn change(&self, cluster: &ClusterId, key: &ObjectKey) -> Option<&Change> {
+    pub fn change(&self, cluster: &ClusterId, key: &ObjectKey) -> Option<Change> {
+        let op = self.pending(cluster, key)?.clone().map(|object| object.value());
+        Some(Change { key: key.clone(), op })
+    }
+
+    /// The pending change of an object, with the object packed.
+    pub fn pending(&self, cluster: &ClusterId, key: &ObjectKey) -> Option<&Op<Compact>> {
         self.changes.get(cluster)?.get(key)
     }
 
     /// The pending changes of a cluster, by key.
-    pub fn changes(&self, cluster: &ClusterId) -> impl Iterator<Item = &Change> {
-        self.changes.get(cluster).into_iter().flat_map(BTreeMap::values)
+    pub fn changes(&self, cluster: &ClusterId) -> impl Iterator<Item = Change> {
+        let change = |(key, op): (&ObjectKey, &Op<Compact>)| Change {
+            key: key.clone(),
+            op: op.clone().map(|object| object.value()),
+        };
+        self.pending_in(cluster).map(change)
+    }
+
+    /// The pending changes of a cluster, by key, with the objects packed.
+    pub fn pending_in(&self, cluster: &ClusterId) -> impl Iterator<Item = (&ObjectKey, &Op<Compact>)> {
+        self.changes.get(cluster).into_iter().flatten()
     }
 
     /// How many changes are pending in all clusters.
@@ -45,14 +59,14 @@ impl Planner {
     }
 
     /// What a cluster should hold, by key.
-    pub fn desired(&self, cluster: &ClusterId) -> impl Iterator<Item = (&ObjectKey, &Value)> {
-        self.desired.get(cluster).into_iter().flatten()
+    pub fn desired(&self, cluster: &ClusterId) -> impl Iterator<Item = (&ObjectKey, Value)> {
+        self.desired.get(cluster).into_iter().flatten().map(|(key, object)| (key, object.value()))
     }
 
     /// What a cluster holds of a kind that is written, foreign objects too; `None` for an unknown cluster.
-    pub fn observed(&self, cluster: &ClusterId, kind: Kind) -> Option<Vec<Arc<Value>>> {
+    pub fn observed(&self, cluster: &ClusterId, kind: Kind) -> Option<Vec<Value>> {
         let state = self.index.cluster(cluster)?;
-        Some(state.observed_of(kind).into_iter().map(|(_, object)| object.clone()).collect())
+        Some(state.observed_of(kind).into_iter().map(|(_, object)| object.value()).collect())
     }
 
     /// The hosts of observed ServiceEntries of ours, with the clusters that have them.
@@ -60,7 +74,8 @@ impl Planner {
         let mut hosts = BTreeMap::<String, BTreeSet<ClusterId>>::new();
         for (cluster, state) in self.index.clusters() {
             for (_, entry) in state.observed_of(Kind::ServiceEntry) {
-                if let Some(host) = observed::host(entry).filter(|_| marks::is_owned(entry)) {
+                let entry = entry.value();
+                if let Some(host) = observed::host(&entry).filter(|_| marks::is_owned(&entry)) {
                     hosts.entry(host.to_owned()).or_default().insert(cluster.clone());
                 }
             }
@@ -86,7 +101,7 @@ impl Planner {
     pub fn conditions(&self) -> Vec<Condition> {
         let mut conditions = self.index.conditions();
         conditions.extend(self.resolved.values().flat_map(|resolved| resolved.conditions.iter().cloned()));
-        conditions.extend(self.book.conditions().iter().cloned());
+        conditions.extend(self.book.conditions().cloned());
         conditions.extend(self.unreadable_record.clone());
         for (cluster, key) in &self.foreign {
             let message = format!(

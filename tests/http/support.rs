@@ -196,11 +196,11 @@ fn summary(full: bool) -> MeshSummary {
     }
 }
 
-fn service_entries(cluster: &str) -> Option<Vec<Arc<Value>>> {
+fn service_entries(cluster: &str) -> Option<Vec<Value>> {
     let entries: Vec<Value> = serde_json::from_str(SPEC_SERVICE_ENTRIES).unwrap();
     match cluster {
         // Without what Admiral's types add by themselves.
-        "cluster-a" => Some(entries.into_iter().map(stripped).map(Arc::new).collect()),
+        "cluster-a" => Some(entries.into_iter().map(stripped).collect()),
         "cluster-b" => Some(Vec::new()),
         _ => None,
     }

@@ -98,7 +98,7 @@ impl World {
 
     fn execute(&mut self, cluster: &str, step: u32) {
         let id = ClusterId::new(cluster);
-        let changes: Vec<_> = self.planner.changes(&id).cloned().collect();
+        let changes: Vec<_> = self.planner.changes(&id).collect();
         for change in changes {
             if let Op::Delete { requires: Some(first), .. } = &change.op
                 && self.planner.change(&id, first).is_some()
@@ -118,7 +118,7 @@ impl World {
     /// What every cluster should hold.
     pub fn desired(&self) -> Mesh {
         let clusters = self.planner.clusters().into_iter().map(|view| view.id);
-        let objects = |id: &ClusterId| self.planner.desired(id).map(|(_, object)| object.clone()).collect();
+        let objects = |id: &ClusterId| self.planner.desired(id).map(|(_, object)| object).collect();
         clusters.map(|id| (id.to_string(), objects(&id))).collect()
     }
 }

@@ -132,20 +132,25 @@ struct SecretListener {
 }
 
 impl Listener<Secret> for SecretListener {
-    async fn step(&mut self, step: Step<Secret>) -> bool {
+    type Kept = (SecretName, Keys);
+
+    fn keep(&self, secret: Secret) -> Option<Self::Kept> {
+        Some(entry(secret))
+    }
+
+    async fn step(&mut self, step: Step<Self::Kept>) -> bool {
         let mut events = Vec::new();
         match step {
             Step::Listed(secrets) => {
-                self.snapshot = secrets.into_iter().map(entry).collect();
+                self.snapshot = secrets.into_iter().collect();
                 if self.failure.take().is_some() {
                     events.push(ClusterEvent::WatchRecovered { origin: Origin::Control, kind: None });
                 }
             }
-            Step::Applied(secret) => {
-                let (name, keys) = entry(secret);
+            Step::Applied((name, keys)) => {
                 self.snapshot.insert(name, keys);
             }
-            Step::Deleted(secret) => drop(self.snapshot.remove(&entry(secret).0)),
+            Step::Deleted((name, _)) => drop(self.snapshot.remove(&name)),
             Step::Failed(error) => {
                 let error = format!(
                     "cluster secrets: {}; check that this instance may list and watch secrets, it is tried again",

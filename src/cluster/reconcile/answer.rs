@@ -98,12 +98,12 @@ impl Reconciler {
 
     fn pending(&self, limit: usize) -> Vec<PendingChange> {
         let changes = self.members.iter().flat_map(|(cluster, member)| {
-            self.planner.changes(cluster).map(move |change| {
-                let trouble = member.queue.trouble(&change.key).cloned().unwrap_or_default();
+            self.planner.pending_in(cluster).map(move |(key, op)| {
+                let trouble = member.queue.trouble(key).cloned().unwrap_or_default();
                 PendingChange {
                     cluster: cluster.to_string(),
-                    verb: change.op.verb().to_owned(),
-                    object: change.key.to_string(),
+                    verb: op.verb().to_owned(),
+                    object: key.to_string(),
                     failures: trouble.failures,
                     last_error: trouble.last_error,
                 }

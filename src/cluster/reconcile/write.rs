@@ -55,7 +55,7 @@ impl Reconciler {
     }
 
     fn start(&mut self, cluster: &ClusterId, key: ObjectKey, permit: Permit, started: Instant, read_first: bool) {
-        let (Some(change), Some(member)) = (self.planner.change(cluster, &key).cloned(), self.members.get_mut(cluster))
+        let (Some(change), Some(member)) = (self.planner.change(cluster, &key), self.members.get_mut(cluster))
         else {
             if let Some(member) = self.members.get_mut(cluster) {
                 member.queue.succeeded(&key);
@@ -121,7 +121,7 @@ impl Reconciler {
     /// Such an object would be written without end.
     fn is_vain(&self, finished: &Finished) -> bool {
         let change = self.planner.change(&finished.cluster, &finished.key);
-        let Some(Op::Update { object, .. }) = change.map(|change| &change.op) else { return false };
+        let Some(Op::Update { object, .. }) = change.map(|change| change.op) else { return false };
         finished.sent.as_ref().is_some_and(|sent| sent.get("spec") == object.get("spec"))
     }
 
@@ -192,7 +192,7 @@ impl Reconciler {
     fn requeue(&mut self, cluster: &ClusterId, key: &ObjectKey) {
         self.plan();
         if let Some(member) = self.members.get_mut(cluster)
-            && self.planner.change(cluster, key).is_some()
+            && self.planner.pending(cluster, key).is_some()
         {
             member.queue.want(key);
         }

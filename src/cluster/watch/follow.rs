@@ -20,23 +20,29 @@ const PAGE: u32 = 500;
 /// A watch that worked for this long has recovered from what came before.
 const SETTLED: Duration = Duration::from_secs(30);
 
-/// What happened in the collection.
+/// What happened in the collection, of whose objects `T` is kept.
 #[derive(Debug)]
-pub enum Step<K> {
+pub enum Step<T> {
     /// These are all objects.
-    Listed(Vec<K>),
+    Listed(Vec<T>),
     /// One was created or changed.
-    Applied(K),
+    Applied(T),
     /// One is gone.
-    Deleted(K),
+    Deleted(T),
     /// The list or watch failed and will be tried again.
     Failed(watcher::Error),
 }
 
 /// Someone who is told what happens.
 pub trait Listener<K>: Send {
+    /// What is kept of an object.
+    type Kept: Send;
+
+    /// Takes from an object what is kept, as soon as it has come: a list is never held whole. `None` passes it over.
+    fn keep(&self, object: K) -> Option<Self::Kept>;
+
     /// Takes one step. `false` ends the following.
-    fn step(&mut self, step: Step<K>) -> impl Future<Output = bool> + Send;
+    fn step(&mut self, step: Step<Self::Kept>) -> impl Future<Output = bool> + Send;
 }
 
 /// Follows `api` until the listener has had enough. `labels` selects objects; `streaming` asks for streamed
@@ -95,13 +101,14 @@ where
                 continue;
             }
             Ok(Event::InitApply(object)) => {
-                list.push(object);
+                list.extend(listener.keep(object));
                 continue;
             }
-            Ok(Event::InitDone) => Step::Listed(std::mem::take(&mut list)),
-            Ok(Event::Apply(object)) => Step::Applied(object),
-            Ok(Event::Delete(object)) => Step::Deleted(object),
+            Ok(Event::InitDone) => Some(Step::Listed(std::mem::take(&mut list))),
+            Ok(Event::Apply(object)) => listener.keep(object).map(Step::Applied),
+            Ok(Event::Delete(object)) => listener.keep(object).map(Step::Deleted),
         };
+        let Some(step) = step else { continue };
         if !listener.step(step).await {
             return None;
         }

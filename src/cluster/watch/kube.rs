@@ -47,29 +47,9 @@ struct KindListener {
 }
 
 impl Listener<DynamicObject> for KindListener {
-    async fn step(&mut self, step: Step<DynamicObject>) -> bool {
-        let origin = self.origin.clone();
-        match step {
-            Step::Listed(objects) => {
-                self.listed = true;
-                let objects = objects.into_iter().filter_map(|object| self.value(object)).collect();
-                self.send(ClusterEvent::Listed { origin, kind: self.kind, objects }).await && self.recovered().await
-            }
-            Step::Applied(object) => match self.value(object) {
-                Some(object) => self.send(ClusterEvent::Applied { origin, object }).await,
-                None => true,
-            },
-            Step::Deleted(object) => match self.value(object) {
-                Some(object) => self.send(ClusterEvent::Deleted { origin, key: key_of(self.kind, &object) }).await,
-                None => true,
-            },
-            Step::Failed(error) => self.failed(&error).await,
-        }
-    }
-}
+    type Kept = Value;
 
-impl KindListener {
-    fn value(&self, object: DynamicObject) -> Option<Value> {
+    fn keep(&self, object: DynamicObject) -> Option<Value> {
         // Cannot fail: it came from JSON. An object that did would be missing, not wrong.
         let mut value = serde_json::to_value(object).ok()?;
         // Items of a list do not repeat them.
@@ -79,6 +59,23 @@ impl KindListener {
         Some(value)
     }
 
+    async fn step(&mut self, step: Step<Value>) -> bool {
+        let origin = self.origin.clone();
+        match step {
+            Step::Listed(objects) => {
+                self.listed = true;
+                self.send(ClusterEvent::Listed { origin, kind: self.kind, objects }).await && self.recovered().await
+            }
+            Step::Applied(object) => self.send(ClusterEvent::Applied { origin, object }).await,
+            Step::Deleted(object) => {
+                self.send(ClusterEvent::Deleted { origin, key: key_of(self.kind, &object) }).await
+            }
+            Step::Failed(error) => self.failed(&error).await,
+        }
+    }
+}
+
+impl KindListener {
     async fn failed(&mut self, error: &watcher::Error) -> bool {
         let missing = is_missing_kind(self.kind, error);
         // What was listed before stays: a server that forgets a kind is more likely to be ill than to mean it.

@@ -1,7 +1,14 @@
 //! The address book in every order of events that matters.
 
+mod reference;
+
+use super::settle::fnv1a;
 use super::*;
-use crate::mesh::MeshSettings;
+use crate::desired::released::Release;
+use crate::instant::WallTime;
+use crate::mesh::{MeshSettings, Reason};
+
+use proptest::prelude::*;
 
 const NOW: WallTime = WallTime::from_unix_ms(1_700_000_000_000);
 
@@ -18,7 +25,7 @@ fn cluster(name: &str) -> ClusterId {
 }
 
 fn reasons(book: &AddressBook) -> Vec<(String, Reason)> {
-    book.conditions().iter().map(|c| (c.subject.clone(), c.reason)).collect()
+    book.conditions().map(|c| (c.subject.clone(), c.reason)).collect()
 }
 
 fn release(address: &str, age_s: u64) -> Release {
@@ -182,4 +189,91 @@ fn a_cluster_that_goes_takes_its_claims_with_it() {
     book.forget_cluster(&cluster("x"));
     book.settle(NOW);
     assert_eq!(book.address("a-se"), Some(ip("240.0.10.6")));
+}
+
+/// Something that the book learns.
+#[derive(Clone, Debug)]
+enum News {
+    Want(&'static str, bool),
+    Observe(&'static str, &'static str, Option<u8>, bool),
+    Record(Vec<(&'static str, u8)>),
+    Released(&'static str, Vec<(&'static str, u8, u64)>),
+    Forget(&'static str),
+    /// Hours since the start.
+    Settle(u64),
+}
+
+fn news() -> impl Strategy<Value = News> {
+    let name = || prop::sample::select(vec!["a-se", "b-se", "c-se", "d-se", "e-se", "f-se"]);
+    let cluster = || prop::sample::select(vec!["x", "y", "z"]);
+    let address = || 1..6u8;
+    let released = prop::collection::vec((name(), address(), 0..60u64), 0..4);
+    prop_oneof![
+        4 => (name(), any::<bool>()).prop_map(|(name, wanted)| News::Want(name, wanted)),
+        6 => (cluster(), name(), prop::option::of(address()), prop::bool::weighted(0.8))
+            .prop_map(|(cluster, name, address, ours)| News::Observe(cluster, name, address, ours)),
+        1 => prop::collection::vec((name(), address()), 0..4).prop_map(News::Record),
+        2 => (cluster(), released).prop_map(|(cluster, entries)| News::Released(cluster, entries)),
+        1 => cluster().prop_map(News::Forget),
+        3 => (0..60u64).prop_map(News::Settle),
+    ]
+}
+
+fn learn(book: &mut AddressBook, news: &News) {
+    // The first of these is the slot of one of the names, so that what is given competes too.
+    let address = |number: u8| match number {
+        1 => IpAddr::V4(book.options.address(fnv1a("a-se"))),
+        2 => IpAddr::V4(book.options.address(fnv1a("b-se"))),
+        number => ip(&format!("240.0.10.{number}")),
+    };
+    match news {
+        News::Want(name, wanted) => book.want(name, *wanted),
+        News::Observe(of, name, number, ours) => {
+            let address = number.map(address);
+            book.observe(&cluster(of), name, address, *ours);
+        }
+        News::Record(entries) => {
+            let entries = entries.iter().map(|(name, number)| ((*name).to_owned(), address(*number))).collect();
+            book.record(entries);
+        }
+        News::Released(of, entries) => {
+            let release = |hours, number| Release { released_s: NOW.unix_s() + hours * 3600, address: address(number) };
+            let entries = entries.iter().map(|(name, number, hours)| ((*name).to_owned(), release(hours, *number)));
+            let entries = entries.collect();
+            book.remember_released(&cluster(of), entries);
+        }
+        News::Forget(of) => book.forget_cluster(&cluster(of)),
+        News::Settle(_) => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The reference reads everything anew. The hold is 24 hours, releases and the clock are spread over 60.
+    #[test]
+    fn settling_what_changed_is_settling_everything(all in prop::collection::vec(news(), 1..40)) {
+        let mut book = book();
+        for news in &all {
+            learn(&mut book, news);
+            let News::Settle(hours) = news else { continue };
+            let now = WallTime::from_unix_ms(NOW.unix_ms() + hours * 3_600_000);
+            let before = book.given.clone();
+            let (given, mut expected) = if book.is_stale {
+                reference::settle(&book, now)
+            } else {
+                (before.clone(), book.conditions().cloned().collect())
+            };
+            let changed = book.settle(now);
+            prop_assert_eq!(&book.given, &given);
+            let names = given.keys().chain(before.keys());
+            let differing: BTreeSet<String> =
+                names.filter(|name| given.get(*name) != before.get(*name)).map(|name| name.to_string()).collect();
+            prop_assert_eq!(changed, differing);
+            let mut conditions: Vec<_> = book.conditions().cloned().collect();
+            expected.sort();
+            conditions.sort();
+            prop_assert_eq!(conditions, expected);
+        }
+    }
 }

@@ -61,7 +61,7 @@ fn perform(world: &mut World, act: &Act) {
 }
 
 /// What is desired, what people are told, and what is pending.
-type End = (BTreeMap<ClusterId, BTreeMap<ObjectKey, Value>>, Vec<Condition>, Vec<Change>);
+type End = (BTreeMap<ClusterId, BTreeMap<ObjectKey, Compact>>, Vec<Condition>, Vec<Change>);
 
 /// The end state of an instance that starts now and reads everything in the given order.
 fn seen_in(order: &[((String, ObjectKey), Value)]) -> End {
@@ -82,7 +82,7 @@ fn seen_in(order: &[((String, ObjectKey), Value)]) -> End {
     (
         planner.desired.clone(),
         planner.conditions(),
-        planner.changes.values().flat_map(|c| c.values().cloned()).collect(),
+        planner.clusters().iter().flat_map(|view| planner.changes(&view.id).collect::<Vec<_>>()).collect(),
     )
 }
 

@@ -22,10 +22,10 @@ fn the_address_is_written_down_before_the_entry_is_deleted() {
     let delete = world.planner.change(&id, &entry_key("stage.greeting.global")).unwrap();
     assert!(matches!(&delete.op, Op::Delete { requires: Some(first), .. } if *first == map), "{delete:?}");
     // Time passes before anything is written: the plan stays as it is.
-    let create = world.planner.change(&id, &map).cloned();
+    let create = world.planner.change(&id, &map);
     world.put("a", node("a"));
     assert!(world.planner.plan(WallTime::from_unix_ms(NOW.unix_ms() + 60_000)).is_empty());
-    assert_eq!(world.planner.change(&id, &map).cloned(), create);
+    assert_eq!(world.planner.change(&id, &map), create);
     world.settle();
     let verbs: Vec<_> = world.writes.iter().map(|(_, verb, name)| format!("{verb} {name}")).collect();
     assert_eq!(

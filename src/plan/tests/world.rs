@@ -74,7 +74,7 @@ impl World {
         let clusters: Vec<_> = self.planner.clusters().into_iter().map(|view| view.id).collect();
         let mut count = 0;
         for cluster in clusters {
-            for change in self.planner.changes(&cluster).cloned().collect::<Vec<_>>() {
+            for change in self.planner.changes(&cluster).collect::<Vec<_>>() {
                 let name = change.key.name.clone();
                 self.writes.push((cluster.to_string(), change.op.verb(), name));
                 count += 1;
