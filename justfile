@@ -61,3 +61,7 @@ faults-wall-clock rounds="10":
 # Random faults under continuous changes for so many minutes: no overlap, no lost change, no leak
 long-run minutes="60":
     FLAGSHIP_MINUTES={{minutes}} cargo test --locked --test faults long_run -- --ignored --nocapture
+
+# What the pure pipeline costs: 1,000 to 50,000 workloads in 2 to 50 clusters; prints a table (10 minutes)
+bench-mesh workloads="1000,10000,50000" clusters="2,10,50" runs="1":
+    FLAGSHIP_BENCH_WORKLOADS={{workloads}} FLAGSHIP_BENCH_CLUSTERS={{clusters}} FLAGSHIP_BENCH_RUNS={{runs}} cargo bench --locked --bench mesh

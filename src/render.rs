@@ -24,7 +24,8 @@ pub fn yaml(objects: impl IntoIterator<Item = impl Borrow<Value>>) -> Result<Str
     let mut text = String::new();
     for object in objects {
         let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-        let document = serde_saphyr::to_string_with_options(object.borrow(), options).map_err(|e| RenderError(e.to_string()))?;
+        let document =
+            serde_saphyr::to_string_with_options(object.borrow(), options).map_err(|e| RenderError(e.to_string()))?;
         text.push_str("---\n");
         text.push_str(&document);
         if !text.ends_with('\n') {
@@ -117,7 +118,7 @@ mod tests {
         let expected =
             "---\napiVersion: v1\nkind: A\nspec:\n  hosts:\n  - a.global\n  'n': 80\n  'on': 'on'\n  s: 45s\n";
         assert_eq!(yaml([&object]).unwrap().replace('"', "'"), expected);
-        assert_eq!(yaml([&odd(); 0]).unwrap(), "");
+        assert_eq!(yaml(Vec::<Value>::new()).unwrap(), "");
         if let Ok(path) = std::env::var("FLAGSHIP_DUMP_ODD_YAML") {
             std::fs::write(path, yaml([&odd()]).unwrap()).unwrap();
         }

@@ -49,7 +49,7 @@ pub async fn service_entries(State(state): State<HttpState>, Path(name): Path<St
             plain(StatusCode::OK, format!("no service entries configured for cluster - {name}"))
         }
         Ok(Some(entries)) => {
-            let entries: Vec<_> = entries.iter().map(|entry| ServiceEntry(entry)).collect();
+            let entries: Vec<_> = entries.iter().map(ServiceEntry).collect();
             Json(entries).into_response()
         }
     }

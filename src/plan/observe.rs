@@ -13,7 +13,8 @@ impl Planner {
         if key.kind != Kind::ConfigMap || key.name != self.options.address_configmap {
             return;
         }
-        let parsed = self.index.control().observed(key).map_or(Ok(BTreeMap::new()), |map| released::parse_admiral(&map));
+        let parsed =
+            self.index.control().observed(key).map_or(Ok(BTreeMap::new()), |map| released::parse_admiral(&map));
         self.unreadable_record = match parsed {
             Ok(entries) => {
                 self.book.record(entries);

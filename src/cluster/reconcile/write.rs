@@ -55,8 +55,7 @@ impl Reconciler {
     }
 
     fn start(&mut self, cluster: &ClusterId, key: ObjectKey, permit: Permit, started: Instant, read_first: bool) {
-        let (Some(change), Some(member)) = (self.planner.change(cluster, &key), self.members.get_mut(cluster))
-        else {
+        let (Some(change), Some(member)) = (self.planner.change(cluster, &key), self.members.get_mut(cluster)) else {
             if let Some(member) = self.members.get_mut(cluster) {
                 member.queue.succeeded(&key);
             }

@@ -67,9 +67,7 @@ impl Listener<DynamicObject> for KindListener {
                 self.send(ClusterEvent::Listed { origin, kind: self.kind, objects }).await && self.recovered().await
             }
             Step::Applied(object) => self.send(ClusterEvent::Applied { origin, object }).await,
-            Step::Deleted(object) => {
-                self.send(ClusterEvent::Deleted { origin, key: key_of(self.kind, &object) }).await
-            }
+            Step::Deleted(object) => self.send(ClusterEvent::Deleted { origin, key: key_of(self.kind, &object) }).await,
             Step::Failed(error) => self.failed(&error).await,
         }
     }
