@@ -3,12 +3,20 @@
 //! Invariant: the result is a function of the index and the address book; endpoints and names are sorted, so
 //! equal knowledge gives equal bytes on every instance.
 
+mod additional;
 pub mod addresses;
+pub mod copy;
 mod destination_rule;
 mod endpoint;
+mod envoy_filter;
+mod ingress;
+pub mod ownership;
 pub mod released;
 mod resolve;
 mod service_entry;
+mod shared;
+mod sidecar;
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,10 +24,12 @@ use std::net::IpAddr;
 use serde_json::{Map, Value, json};
 
 use crate::index::Index;
-use crate::mesh::{ClusterId, Kind, MeshOptions, ObjectKey, marks};
+use crate::mesh::{ClusterId, MeshOptions, ObjectKey, marks};
 pub use addresses::AddressBook;
 pub use endpoint::Endpoint;
 pub use resolve::{MeshService, Resolved, Source, resolve};
+pub use shared::{Asked, assemble, is_shared};
+pub use wanted::{Identity, Parts, Wanted, wanted};
 
 /// Desired objects, by cluster and key.
 pub type Objects = BTreeMap<(ClusterId, ObjectKey), Value>;
@@ -90,6 +100,8 @@ fn object(
 
 /// Names of generated objects, of a host in any case (reconcile-spec 3.2.1, DR1).
 pub mod names {
+    use crate::mesh::MeshOptions;
+
     /// The ServiceEntry of `host`.
     pub fn entry(host: &str) -> String {
         format!("{}-se", host.to_lowercase())
@@ -104,16 +116,14 @@ pub mod names {
     pub fn prefixed_rule(host: &str) -> String {
         format!("{}-dr", host.to_lowercase())
     }
-}
 
-/// Whether an object of `key` with this host has exactly the shape of a generated one; others that carry
-/// Admiral's mark are copies of customers' objects, made by a Go Admiral.
-pub fn has_our_shape(key: &ObjectKey, host: &str, options: &MeshOptions) -> bool {
-    let below_suffix = host.to_lowercase().ends_with(&format!(".{}", options.hostname_suffix.to_lowercase()));
-    let named = match key.kind {
-        Kind::ServiceEntry => key.name == names::entry(host),
-        Kind::DestinationRule => key.name == names::rule(host) || key.name == names::prefixed_rule(host),
-        _ => false,
-    };
-    below_suffix && named && key.namespace == options.sync_namespace
+    /// The VirtualService of further hosts, of which this is the first (reconcile-spec 3.6.2).
+    pub fn further(host: &str) -> String {
+        format!("{}-vs", host.to_lowercase())
+    }
+
+    /// Whether a host is one that the mesh could have.
+    pub fn is_below_suffix(host: &str, options: &MeshOptions) -> bool {
+        host.to_lowercase().ends_with(&format!(".{}", options.hostname_suffix.to_lowercase()))
+    }
 }

@@ -4,20 +4,25 @@
 //! order of events nor time enters. An object that cannot be read is reported and leaves its previous version
 //! in force. Events of unknown clusters and of objects outside the watched namespaces change nothing.
 
+mod clients;
 pub mod config_map;
 pub mod decode;
 pub mod dependency;
 pub mod deployment;
 pub mod destination_rule;
+pub mod envoy_filter;
 mod fold;
 pub mod namespace;
 pub mod node;
 pub mod observed;
 mod query;
+pub mod routing_policy;
 pub mod service;
 pub mod service_entry;
+pub mod sidecar;
 mod state;
 mod touched;
+pub mod virtual_service;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -43,6 +48,8 @@ pub struct Index {
     clients: BTreeMap<String, BTreeMap<String, usize>>,
     /// Client -> destination -> number of records that say so.
     servers: BTreeMap<String, BTreeMap<String, usize>>,
+    /// Identity in lower case -> its RoutingPolicies.
+    routing_policies: BTreeMap<String, BTreeSet<(ClusterId, Name)>>,
 }
 
 impl Index {
@@ -55,6 +62,7 @@ impl Index {
             workloads: BTreeMap::new(),
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
+            routing_policies: BTreeMap::new(),
         }
     }
 
@@ -80,6 +88,10 @@ impl Index {
         self.workloads.retain(|_, workloads| {
             workloads.retain(|(of, _)| of != cluster);
             !workloads.is_empty()
+        });
+        self.routing_policies.retain(|_, policies| {
+            policies.retain(|(of, _)| of != cluster);
+            !policies.is_empty()
         });
         Touched::all()
     }
@@ -175,12 +187,8 @@ impl Index {
             WatchScope::EachCluster => *origin != Origin::Control,
             WatchScope::Everywhere => true,
         };
-        here && match key.kind.namespace_scope() {
-            NamespaceScope::ClusterScoped | NamespaceScope::All => true,
-            NamespaceScope::Sync => key.namespace == self.options.sync_namespace,
-            NamespaceScope::Dependency => key.namespace == self.options.dependency_namespace,
-            NamespaceScope::Istio => key.namespace == self.options.routing.istio_namespace,
-        }
+        let namespace = key.kind.watched_namespace(&self.options);
+        here && key.kind.is_watched(&self.options) && namespace.is_none_or(|namespace| namespace == key.namespace)
     }
 
     fn known(&mut self, origin: &Origin, kind: Kind) -> BTreeSet<Name> {

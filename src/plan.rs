@@ -5,9 +5,11 @@
 //! has never been seen nothing is deleted, since what looks superfluous may belong to it.
 
 mod compare;
+mod copies;
 mod diff;
 mod dirty;
 mod observe;
+mod parts;
 mod release;
 mod unsupported;
 mod view;
@@ -17,7 +19,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::desired::{self, AddressBook, Objects, Resolved};
+use crate::desired::{self, AddressBook, Identity, MeshService, Objects, Resolved};
 use crate::index::{DecodeError, Index, Touched};
 use crate::instant::WallTime;
 use crate::mesh::{ClusterId, Compact, Condition, Kind, MeshOptions, ObjectKey, Op, Origin};
@@ -25,7 +27,14 @@ use dirty::Dirty;
 pub use view::ClusterView;
 
 /// The kinds that Flagship writes.
-const WRITTEN: [Kind; 3] = [Kind::ConfigMap, Kind::ServiceEntry, Kind::DestinationRule];
+const WRITTEN: [Kind; 6] = [
+    Kind::ConfigMap,
+    Kind::ServiceEntry,
+    Kind::DestinationRule,
+    Kind::VirtualService,
+    Kind::Sidecar,
+    Kind::EnvoyFilter,
+];
 
 /// The whole pure pipeline: events in, pending changes out.
 #[derive(Debug)]
@@ -39,6 +48,11 @@ pub struct Planner {
     claimants: BTreeMap<String, BTreeSet<String>>,
     /// Identity -> the keys of what it desires.
     produced: BTreeMap<String, Box<[(ClusterId, ObjectKey)]>>,
+    /// What identities need of objects that they share.
+    parts: parts::Ledger,
+    copies: copies::Copies,
+    /// Identity -> what its generators found.
+    findings: BTreeMap<String, Vec<Condition>>,
     desired: BTreeMap<ClusterId, BTreeMap<ObjectKey, Compact>>,
     changes: BTreeMap<ClusterId, BTreeMap<ObjectKey, Op<Compact>>>,
     foreign: BTreeSet<(ClusterId, ObjectKey)>,
@@ -62,6 +76,9 @@ impl Planner {
             resolved: BTreeMap::new(),
             claimants: BTreeMap::new(),
             produced: BTreeMap::new(),
+            parts: parts::Ledger::default(),
+            copies: copies::Copies::default(),
+            findings: BTreeMap::new(),
             desired: BTreeMap::new(),
             changes: BTreeMap::new(),
             foreign: BTreeSet::new(),
@@ -122,6 +139,7 @@ impl Planner {
     pub fn remove_cluster(&mut self, cluster: &ClusterId) {
         let touched = self.index.remove_cluster(cluster);
         self.book.forget_cluster(cluster);
+        self.copies.forget_cluster(cluster);
         self.absorb(&Origin::Cluster(cluster.clone()), touched);
     }
 
@@ -140,6 +158,7 @@ impl Planner {
         if dirty.all {
             dirty.identities.extend(self.index.identities().chain(self.resolved.keys()).cloned());
             dirty.keys.extend(self.every_key());
+            self.copies.touch_all();
         }
         let mut stale = self.resolve(&dirty.identities, &mut dirty.keys);
         // Without the control cluster's record an address might be given twice.
@@ -149,6 +168,8 @@ impl Planner {
             }
         }
         dirty.keys.extend(self.generate(stale));
+        dirty.keys.extend(self.make_copies());
+        self.assemble(&dirty.keys);
         self.plan_releases(&mut dirty.keys, now);
         self.compare_keys(dirty.keys)
     }
@@ -171,6 +192,7 @@ impl Planner {
                 false => self.resolved.insert(identity.clone(), new),
             };
             let old_names = old_names.as_ref().map(names).unwrap_or_default();
+            self.copies.touch_hosts(old_names.union(&new_names));
             for name in old_names.symmetric_difference(&new_names) {
                 let claimants = self.claimants.entry(name.clone()).or_default();
                 stale.extend(claimants.iter().cloned());
@@ -203,11 +225,11 @@ impl Planner {
         }
         let mut keys = BTreeSet::new();
         for identity in identities {
-            let mut objects = Objects::new();
-            for service in self.resolved.get(&identity).iter().flat_map(|resolved| &resolved.services) {
-                if self.claimants.get(&service.entry_name()).and_then(BTreeSet::first) == Some(&identity) {
-                    objects.extend(desired::generate(&self.index, &self.book, service));
-                }
+            let desired::Wanted { objects, parts, conditions } = self.wanted(&identity);
+            keys.extend(self.parts.replace(&identity, parts));
+            self.findings.remove(&identity);
+            if !conditions.is_empty() {
+                self.findings.insert(identity.clone(), conditions);
             }
             if !objects.is_empty() {
                 self.produced.insert(identity, objects.keys().cloned().collect());
@@ -227,6 +249,20 @@ impl Planner {
         keys
     }
 
+    fn wanted(&self, identity: &str) -> desired::Wanted {
+        let is_first = |service: &&MeshService| {
+            let claimants = self.claimants.get(&service.entry_name());
+            claimants.and_then(BTreeSet::first).is_some_and(|first| first == identity)
+        };
+        let services = self.resolved.get(identity).into_iter().flat_map(|resolved| &resolved.services);
+        let services: Vec<_> = services.filter(is_first).collect();
+        let mut objects = Objects::new();
+        for service in &services {
+            objects.extend(desired::generate(&self.index, &self.book, service));
+        }
+        desired::wanted(&Identity { index: &self.index, name: identity, services: &services }, objects)
+    }
+
     fn every_key(&self) -> BTreeSet<(ClusterId, ObjectKey)> {
         let mut keys = BTreeSet::new();
         for (cluster, state) in self.index.clusters() {
@@ -240,7 +276,7 @@ impl Planner {
         for (cluster, changes) in &self.changes {
             keys.extend(changes.keys().map(|key| (cluster.clone(), key.clone())));
         }
-        keys.extend(self.foreign.iter().chain(self.unsupported.keys()).cloned());
+        keys.extend(self.foreign.iter().chain(self.unsupported.keys()).chain(self.parts.objects()).cloned());
         keys
     }
 

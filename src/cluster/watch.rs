@@ -8,7 +8,7 @@ pub mod follow;
 mod kube;
 pub mod object;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -17,41 +17,30 @@ use tokio_util::task::TaskTracker;
 use super::event::EventSender;
 use super::target::Target;
 use super::{folder, watch};
-use crate::mesh::{Kind, MeshSettings, NamespaceScope, Origin, WatchScope};
+use crate::mesh::{Kind, MeshSettings, Origin, WatchScope};
 
-/// What is watched, and where namespaced kinds are.
+/// What is watched, and in which namespace; `None` for all, or for a kind without namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchOptions {
-    /// `--sync-namespace`.
-    pub sync_namespace: String,
-    /// `--dependency-namespace`.
-    pub dependency_namespace: String,
-    /// `--istio-namespace`.
-    pub istio_namespace: String,
-    /// The kinds that are watched at all.
-    pub kinds: BTreeSet<Kind>,
+    kinds: BTreeMap<Kind, Option<String>>,
 }
 
 impl From<&MeshSettings> for WatchOptions {
     fn from(settings: &MeshSettings) -> Self {
-        Self {
-            sync_namespace: settings.sync_namespace.clone(),
-            dependency_namespace: settings.dependency_namespace.clone(),
-            istio_namespace: settings.routing.istio_namespace.clone(),
-            kinds: settings.watched_kinds(),
-        }
+        let namespace = |kind: Kind| kind.watched_namespace(settings).map(str::to_owned);
+        Self { kinds: settings.watched_kinds().into_iter().map(|kind| (kind, namespace(kind))).collect() }
     }
 }
 
 impl WatchOptions {
+    /// The kinds that are watched at all.
+    pub fn kinds(&self) -> BTreeSet<Kind> {
+        self.kinds.keys().copied().collect()
+    }
+
     /// The one namespace in which `kind` is watched; `None` for all, or for a kind without namespace.
     pub fn namespace(&self, kind: Kind) -> Option<&str> {
-        match kind.namespace_scope() {
-            NamespaceScope::ClusterScoped | NamespaceScope::All => None,
-            NamespaceScope::Sync => Some(&self.sync_namespace),
-            NamespaceScope::Dependency => Some(&self.dependency_namespace),
-            NamespaceScope::Istio => Some(&self.istio_namespace),
-        }
+        self.kinds.get(&kind)?.as_deref()
     }
 }
 
@@ -84,7 +73,7 @@ impl Watches {
         let watches = Self { cancel: parent.child_token(), tasks: TaskTracker::new() };
         match &**target {
             Target::Kube(target) => {
-                for kind in watch::kinds(origin, &options.kinds) {
+                for kind in watch::kinds(origin, &options.kinds()) {
                     let namespace = options.namespace(kind).map(str::to_owned);
                     watches.spawn(kube::watch(origin.clone(), kind, target.clone(), namespace, events.clone()));
                 }

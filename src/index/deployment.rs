@@ -26,6 +26,8 @@ pub struct Deployment {
     pub inbound_port: InboundPort,
     /// Unix seconds; `None`, the oldest, if unknown.
     pub created_s: Option<i64>,
+    /// Whether one of its own labels asks for further hosts (reconcile-spec 3.6.2).
+    pub has_further_hosts: bool,
 }
 
 /// What the annotation on inbound ports asks for (reconcile-spec 2.5 P1, P2).
@@ -46,6 +48,8 @@ impl Watched for Deployment {
         let root = At::root(object);
         let annotations = root.field("spec.template.metadata.annotations")?.strings()?;
         let labels = root.field("spec.template.metadata.labels")?.strings()?;
+        let own_labels = root.field("metadata.labels")?.strings()?;
+        let filters = &options.routing.additional_label_filters;
         let own_annotations = root.field("metadata.annotations")?.strings()?;
         let match_labels = root.field("spec.selector.matchLabels")?.strings()?;
         let created_s = root.field("metadata.creationTimestamp")?.time()?;
@@ -71,6 +75,7 @@ impl Watched for Deployment {
             match_labels: match_labels.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
             inbound_port: inbound_port(annotations.get(marks::INBOUND_PORTS).copied().unwrap_or_default()),
             created_s,
+            has_further_hosts: filters.contains("*") || filters.iter().any(|key| own_labels.contains_key(key.as_str())),
         }))
     }
 
@@ -87,8 +92,8 @@ impl Watched for Deployment {
             index.remember_workload(&new.identity, cluster, name);
         }
         let identities: BTreeSet<_> = [old, new].into_iter().flatten().map(|d| d.identity.clone()).collect();
-        // As a client, only presence under an identity counts.
-        let presence = |d: Option<&Self>| d.filter(|d| !d.ignored).map(|d| d.identity.clone());
+        // As a client, only presence under an identity counts, and what its servers take over from it.
+        let presence = |d: Option<&Self>| d.filter(|d| !d.ignored).map(|d| (d.identity.clone(), d.has_further_hosts));
         if presence(old) == presence(new) {
             return Touched::identities(&identities);
         }

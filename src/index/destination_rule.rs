@@ -1,10 +1,11 @@
-//! DestinationRules of the sync namespace, ours and foreign ones. Kept whole, to compare them with what is wanted.
+//! DestinationRules of the sync namespace, ours and foreign ones; those of Istio's root namespace and customers' own,
+//! as far as they are used. Kept whole, to compare them with what is wanted.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::decode::DecodeError;
+use super::decode::{At, DecodeError};
 use super::fold::Watched;
 use super::{Index, Name, State, Touched, observed};
 use crate::mesh::{Compact, Kind, MeshOptions, ObjectKey, Origin};
@@ -16,8 +17,11 @@ pub struct DestinationRule(pub Compact);
 impl Watched for DestinationRule {
     const KIND: Kind = Kind::DestinationRule;
 
-    fn decode(object: &Value, _: &MeshOptions) -> Result<Option<Self>, DecodeError> {
-        Ok(Some(Self(observed::kept(object))))
+    fn decode(object: &Value, options: &MeshOptions) -> Result<Option<Self>, DecodeError> {
+        let namespace = At::root(object).field("metadata.namespace")?.text()?.unwrap_or_default();
+        let ours = [options.sync_namespace.as_str(), options.routing.istio_namespace.as_str()];
+        let is_used = options.routing.copy_customer_routing || ours.contains(&namespace);
+        Ok(is_used.then(|| Self(observed::kept(object))))
     }
 
     fn store(state: &mut State) -> &mut BTreeMap<Name, Self> {

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{DecodeError, Index, Name, State, Touched};
-use super::{config_map, dependency, deployment, destination_rule, namespace, node, service, service_entry};
+use super::{
+    config_map, dependency, deployment, destination_rule, envoy_filter, namespace, node, routing_policy, service,
+    service_entry, sidecar, virtual_service,
+};
 use crate::mesh::{Kind, MeshOptions, Origin};
 
 /// A watched kind: what is kept of its objects, and what a change of one touches.
@@ -38,7 +41,7 @@ pub struct Row {
 }
 
 /// Every watched kind; a new one is a file with an `impl Watched` and a row here.
-const REGISTRY: [Row; 8] = [
+const REGISTRY: [Row; 12] = [
     row::<namespace::Namespace>(),
     row::<node::Node>(),
     row::<service::Service>(),
@@ -47,6 +50,10 @@ const REGISTRY: [Row; 8] = [
     row::<config_map::ConfigMap>(),
     row::<service_entry::ServiceEntry>(),
     row::<destination_rule::DestinationRule>(),
+    row::<routing_policy::RoutingPolicy>(),
+    row::<virtual_service::VirtualService>(),
+    row::<sidecar::Sidecar>(),
+    row::<envoy_filter::EnvoyFilter>(),
 ];
 
 /// The row of `kind`, if it is watched.

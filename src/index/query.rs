@@ -58,6 +58,9 @@ impl State {
             Kind::ServiceEntry => self.service_entries.get(&name).map(|kept| &kept.0),
             Kind::DestinationRule => self.destination_rules.get(&name).map(|kept| &kept.0),
             Kind::ConfigMap => self.config_maps.get(&name).map(|kept| &kept.0),
+            Kind::VirtualService => self.virtual_services.get(&name).map(|kept| &kept.0),
+            Kind::Sidecar => self.sidecars.get(&name).map(|kept| &kept.0),
+            Kind::EnvoyFilter => self.envoy_filters.get(&name).map(|kept| &kept.0),
             _ => None,
         };
         kept.map(Compact::value)
@@ -70,6 +73,9 @@ impl State {
             Kind::ServiceEntry => self.service_entries.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),
             Kind::DestinationRule => self.destination_rules.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),
             Kind::ConfigMap => self.config_maps.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),
+            Kind::VirtualService => self.virtual_services.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),
+            Kind::Sidecar => self.sidecars.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),
+            Kind::EnvoyFilter => self.envoy_filters.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),
             _ => Vec::new(),
         }
     }
@@ -102,9 +108,9 @@ impl Index {
         self.control.synced && self.cluster(cluster).is_some_and(|state| state.synced && state.region.is_some())
     }
 
-    /// Every identity that some workload has, in lower case.
+    /// Every identity that some workload has or some RoutingPolicy is for, in lower case.
     pub fn identities(&self) -> impl Iterator<Item = &String> {
-        self.workloads.keys()
+        self.workloads.keys().chain(self.routing_policies.keys())
     }
 
     /// The workloads of an identity (given in lower case) that count, by cluster and name.

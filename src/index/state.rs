@@ -7,10 +7,14 @@ use super::decode::DecodeError;
 use super::dependency::Dependency;
 use super::deployment::Deployment;
 use super::destination_rule::DestinationRule;
+use super::envoy_filter::EnvoyFilter;
 use super::namespace::Namespace;
 use super::node::Node;
+use super::routing_policy::RoutingPolicy;
 use super::service::{Gateway, Service};
 use super::service_entry::ServiceEntry;
+use super::sidecar::Sidecar;
+use super::virtual_service::VirtualService;
 use crate::mesh::ObjectKey;
 
 /// Namespace and name, ordered by namespace first.
@@ -54,8 +58,16 @@ pub struct State {
     pub config_maps: BTreeMap<Name, ConfigMap>,
     /// ServiceEntries of the sync namespace.
     pub service_entries: BTreeMap<Name, ServiceEntry>,
-    /// DestinationRules of the sync namespace.
+    /// DestinationRules of the sync namespace, and others if they are copied or routed by.
     pub destination_rules: BTreeMap<Name, DestinationRule>,
+    /// RoutingPolicies that are not ignored.
+    pub routing_policies: BTreeMap<Name, RoutingPolicy>,
+    /// VirtualServices.
+    pub virtual_services: BTreeMap<Name, VirtualService>,
+    /// Sidecars to which hosts may be added.
+    pub sidecars: BTreeMap<Name, Sidecar>,
+    /// EnvoyFilters of Istio's root namespace.
+    pub envoy_filters: BTreeMap<Name, EnvoyFilter>,
     /// Objects whose newest version could not be read.
     pub invalid: BTreeMap<ObjectKey, DecodeError>,
     /// Derived from the nodes (reconcile-spec 2.6).

@@ -59,6 +59,10 @@ pub enum Reason {
     AddressSpaceFull,
     /// Clusters disagree on a host's address, or two hosts have one.
     AddressConflict,
+    /// Two RoutingPolicies would be one (reconcile-spec 3.8).
+    PolicyConflict,
+    /// A customer's object is not copied although copying was asked for (reconcile-spec 3.6.1).
+    NotCopied,
     /// A watched object could not be read; its previous version stays in force.
     InvalidObject,
 }

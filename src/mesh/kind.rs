@@ -148,7 +148,8 @@ impl Kind {
     }
 
     /// Whether it is watched at all with these settings.
-    pub fn is_watched(self, _settings: &MeshSettings) -> bool {
+    pub fn is_watched(self, settings: &MeshSettings) -> bool {
+        let routing = &settings.routing;
         match self {
             Self::Namespace
             | Self::Node
@@ -162,11 +163,26 @@ impl Kind {
             | Self::Job
             | Self::GlobalTrafficPolicy
             | Self::OutlierDetection
-            | Self::ClientConnectionConfig
-            | Self::RoutingPolicy
-            | Self::VirtualService
-            | Self::Sidecar
-            | Self::EnvoyFilter => false,
+            | Self::ClientConnectionConfig => false,
+            Self::RoutingPolicy | Self::EnvoyFilter => routing.routing_policy,
+            Self::VirtualService => {
+                routing.copy_customer_routing || routing.ingress_routing || !routing.additional_suffixes.is_empty()
+            }
+            Self::Sidecar => routing.sidecar_update,
+        }
+    }
+
+    /// The one namespace in which it is watched; `None` for all, or for a kind without namespace.
+    pub fn watched_namespace(self, settings: &MeshSettings) -> Option<&str> {
+        let routing = &settings.routing;
+        // Customers' own are elsewhere, and so are those beside the gateways.
+        let is_everywhere = self == Self::DestinationRule && (routing.copy_customer_routing || routing.ingress_routing);
+        match self.namespace_scope() {
+            NamespaceScope::ClusterScoped | NamespaceScope::All => None,
+            _ if is_everywhere => None,
+            NamespaceScope::Sync => Some(&settings.sync_namespace),
+            NamespaceScope::Dependency => Some(&settings.dependency_namespace),
+            NamespaceScope::Istio => Some(&routing.istio_namespace),
         }
     }
 

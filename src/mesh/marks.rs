@@ -18,6 +18,20 @@ pub const EPOCH: &str = "flagship.io/epoch";
 pub const MANAGED: &str = "flagship.io/managed";
 /// Annotations besides the identity key that Admiral sets on ServiceEntries (reconcile-spec 3.2.1).
 pub const POLICY_ANNOTATIONS: [&str; 2] = ["associated-gtp", "dns-prefix"];
+/// On EnvoyFilters: the RoutingPolicy that they were made from (reconcile-spec 3.8).
+pub const ROUTING_POLICY_NAME: &str = "associated-routing-policy-name";
+/// On EnvoyFilters: whose policy it was.
+pub const ROUTING_POLICY_IDENTITY: &str = "associated-routing-policy-identity";
+/// On VirtualServices of further hosts, a label: what stands before env and identity (reconcile-spec 3.6.2).
+pub const DNS_PREFIX: &str = "dns-prefix";
+/// On objects that route at gateways, a label with the value [`VS_ROUTING_ENABLED`] (reconcile-spec 3.6.5).
+pub const VS_ROUTING: &str = "admiral.io/vs-routing";
+/// The value of [`VS_ROUTING`].
+pub const VS_ROUTING_ENABLED: &str = "enabled";
+/// On copies of customers' objects: the original, as CLUSTER/NAMESPACE/NAME.
+pub const COPIED_FROM: &str = "flagship.io/copied-from";
+/// On customers' Sidecars: the egress hosts that Flagship added, in JSON, each with the identity that it leads to.
+pub const EGRESS_HOSTS: &str = "flagship.io/egress-hosts";
 /// The gateway port of the mesh (reconcile-spec 3.2.4).
 pub const GATEWAY_PORT: u16 = 15443;
 /// The ConfigMap of addresses that were set free a short while ago.

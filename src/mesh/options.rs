@@ -174,6 +174,7 @@ impl MeshOptions {
             },
             "give a number of seconds such as 45",
         )?;
+        s.routing.check()?;
         let prefix = parse_prefix(&s.se_ip_prefix)?;
         Ok(Self { settings, prefix })
     }

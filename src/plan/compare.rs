@@ -9,10 +9,11 @@ use crate::mesh::{MeshOptions, marks};
 
 /// Whether nothing need be written.
 pub fn is_as_desired(desired: &Value, observed: &Value, options: &MeshOptions) -> bool {
+    let is_ours = |part: &str, key: &str| is_ours(desired, part, key, options);
     ["labels", "annotations"].iter().all(|part| {
         let (wanted, present) = (map(desired, part), map(observed, part));
         wanted.iter().all(|(key, value)| present.get(key) == Some(value))
-            && present.keys().all(|key| wanted.contains_key(key) || !is_ours(part, key, options))
+            && present.keys().all(|key| wanted.contains_key(key) || !is_ours(part, key))
     }) && ["spec", "data"].iter().all(|body| normal(desired.get(body)) == normal(observed.get(body)))
 }
 
@@ -21,7 +22,7 @@ pub fn merged(desired: &Value, observed: &Value, options: &MeshOptions) -> Value
     let mut object = desired.clone();
     for part in ["labels", "annotations"] {
         let mut merged = map(observed, part);
-        merged.retain(|key, _| !is_ours(part, key, options));
+        merged.retain(|key, _| !is_ours(desired, part, key, options));
         merged.extend(map(desired, part));
         if !merged.is_empty() {
             object["metadata"][part] = Value::Object(merged);
@@ -45,13 +46,17 @@ fn map(object: &Value, part: &str) -> Map<String, Value> {
     object.pointer(&format!("/metadata/{part}")).and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
-/// Whether the label or annotation is one that Admiral or Flagship sets on generated objects. The epoch is the
-/// gate's and never a difference.
-fn is_ours(part: &str, key: &str, options: &MeshOptions) -> bool {
+/// Whether the label or annotation is one that Admiral or Flagship sets on generated objects; all of a copy's are.
+/// The epoch is the gate's and never a difference.
+fn is_ours(desired: &Value, part: &str, key: &str, options: &MeshOptions) -> bool {
+    if marks::annotation(desired, marks::COPIED_FROM).is_some() {
+        return key != marks::EPOCH;
+    }
     match part {
         "labels" => key == options.env_key || key == marks::MANAGED,
         _ => {
-            key == marks::CREATED_BY || key == options.workload_identity_key || marks::POLICY_ANNOTATIONS.contains(&key)
+            let names = [marks::CREATED_BY, marks::EGRESS_HOSTS, &options.workload_identity_key];
+            names.contains(&key) || marks::POLICY_ANNOTATIONS.contains(&key)
         }
     }
 }

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Planner, compare, unsupported};
-use crate::desired::{has_our_shape, released};
-use crate::index::observed;
+use crate::desired::{ownership, released};
 use crate::mesh::{ClusterId, Compact, Kind, ObjectKey, Op, marks};
 
 impl Planner {
@@ -60,7 +59,7 @@ impl Planner {
         let desired = self.desired.get(cluster).and_then(|desired| desired.get(key));
         let op = match (desired, observed) {
             (Some(desired), None) => Op::Create { object: desired.clone() },
-            (Some(_), Some(observed)) if !marks::is_owned(&observed) => {
+            (Some(_), Some(observed)) if !ownership::is_ours(key, &observed) => {
                 self.foreign.insert((cluster.clone(), key.clone()));
                 return None;
             }
@@ -75,11 +74,7 @@ impl Planner {
             }
             (None, Some(observed)) if self.is_orphan(key, &observed) => {
                 let (uid, resource_version) = compare::version(&observed);
-                Op::Delete {
-                    uid,
-                    resource_version,
-                    requires: self.required_before(cluster, observed::host(&observed).unwrap_or_default()),
-                }
+                Op::Delete { uid, resource_version, requires: self.required_before(cluster, key, &observed) }
             }
             (None, _) => return None,
         };
@@ -88,19 +83,6 @@ impl Planner {
 
     /// Whether an observed object that nothing desires is ours to delete.
     pub(super) fn is_orphan(&self, key: &ObjectKey, object: &Value) -> bool {
-        let Some(host) = observed::host(object) else { return false };
-        self.index.is_complete()
-            && marks::is_owned(object)
-            && has_our_shape(key, host, &self.options)
-            && !self.is_frozen(host)
-    }
-
-    /// Whether the host belongs to an excluded identity, whose objects stay as they are (reconcile-spec N8).
-    fn is_frozen(&self, host: &str) -> bool {
-        let host = host.to_lowercase();
-        self.options.excluded_identity_list.iter().any(|identity| {
-            let tail = format!(".{identity}.{}", self.options.hostname_suffix).to_lowercase();
-            host.ends_with(&tail)
-        })
+        self.index.is_complete() && ownership::is_disposable(key, object, &self.options)
     }
 }

@@ -31,6 +31,7 @@ impl Planner {
 
     /// Tells the address book of an observed object.
     pub(super) fn read_observed(&mut self, cluster: &ClusterId, key: &ObjectKey) {
+        self.read_original(cluster, key);
         let Some(object) = self.index.cluster(cluster).map(|state| state.observed(key)) else { return };
         match key.kind {
             Kind::ServiceEntry => {

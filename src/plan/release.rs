@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use serde_json::Value;
+
 use super::Planner;
 use crate::desired::names;
 use crate::desired::released::{self, Release};
@@ -18,7 +20,7 @@ impl Planner {
     /// Recomputes the maps that what lies in `keys` may have changed, and adds them to `keys`.
     pub(super) fn plan_releases(&mut self, keys: &mut BTreeSet<(ClusterId, ObjectKey)>, now: WallTime) {
         let mut clusters = BTreeSet::new();
-        for (cluster, key) in keys.iter().filter(|(_, key)| key.kind != Kind::DestinationRule) {
+        for (cluster, key) in keys.iter().filter(|(_, key)| matches!(key.kind, Kind::ServiceEntry | Kind::ConfigMap)) {
             clusters.insert(cluster.clone());
             // A host may have come back elsewhere than where it was released.
             clusters.extend(self.book.clusters_that_released(&key.name).cloned());
@@ -39,15 +41,16 @@ impl Planner {
         }
     }
 
-    /// The map that must be written before an object of `host` may be deleted, if its write is pending. The
-    /// DestinationRule waits too, so that it does not go before its ServiceEntry.
-    pub(super) fn required_before(&self, cluster: &ClusterId, host: &str) -> Option<ObjectKey> {
+    /// The map that must be written before an object may be deleted, if its write is pending. The DestinationRule
+    /// waits too, so that it does not go before its ServiceEntry.
+    pub(super) fn required_before(&self, cluster: &ClusterId, key: &ObjectKey, object: &Value) -> Option<ObjectKey> {
+        let host = observed::host(object).filter(|_| matches!(key.kind, Kind::ServiceEntry | Kind::DestinationRule))?;
         let map = released::key(&self.options);
         let is_pending = self.changes.get(cluster).is_some_and(|changes| changes.contains_key(&map));
         (is_pending && !self.book.is_wanted(&names::entry(host))).then_some(map)
     }
 
-    fn release_map(&self, cluster: &ClusterId, now: WallTime) -> Option<serde_json::Value> {
+    fn release_map(&self, cluster: &ClusterId, now: WallTime) -> Option<Value> {
         let nothing = BTreeMap::new();
         let present = self.book.released(cluster).unwrap_or(&nothing);
         let mut added = self.releasing.get(cluster).cloned().unwrap_or_default();

@@ -4,6 +4,7 @@ mod conditions;
 mod partial;
 mod properties;
 mod releases;
+mod routing;
 mod world;
 
 use super::*;

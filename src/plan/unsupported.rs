@@ -9,6 +9,9 @@ use crate::mesh::{Kind, MeshOptions, ObjectKey, marks};
 
 /// What an owned object was made from that Flagship does not know; `None` if it may be planned.
 pub(super) fn made_from(key: &ObjectKey, object: &Value, state: &State, options: &MeshOptions) -> Option<&'static str> {
+    if key.namespace != options.sync_namespace || marks::annotation(object, marks::COPIED_FROM).is_some() {
+        return None;
+    }
     match key.kind {
         Kind::ServiceEntry => entry_made_from(object),
         Kind::DestinationRule if object.pointer("/spec/trafficPolicy/loadBalancer/localityLbSetting").is_some() => {

@@ -101,6 +101,7 @@ impl Planner {
     pub fn conditions(&self) -> Vec<Condition> {
         let mut conditions = self.index.conditions();
         conditions.extend(self.resolved.values().flat_map(|resolved| resolved.conditions.iter().cloned()));
+        conditions.extend(self.findings.values().flatten().chain(self.copies.conditions()).cloned());
         conditions.extend(self.book.conditions().cloned());
         conditions.extend(self.unreadable_record.clone());
         for (cluster, key) in &self.foreign {

@@ -171,3 +171,39 @@ fn w41_former_source_goes_stale() {
 fn w43_one_cluster_without_region() {
     run("w43-one-cluster-without-region", &["after-04/cluster-a", "after-04/cluster-b", "after-04/cluster-c"]);
 }
+
+/// Copies are made for those who ask (the case's flag); what is copied, and where to, is as in Admiral.
+#[test]
+fn w08_customer_istio_objects() {
+    run("w08-customer-istio-objects", &[]);
+}
+
+/// The host is added at once and nothing else changes; Admiral lags one event and drops labels.
+#[test]
+fn w09_sidecar_update() {
+    run("w09-sidecar-update", &["after-03/cluster-a", "after-04/cluster-a", "after-05/cluster-a"]);
+}
+
+#[test]
+fn w13_routing_policy() {
+    run("w13-routing-policy", &[]);
+}
+
+#[test]
+fn w17_additional_endpoints() {
+    run("w17-additional-endpoints", &[]);
+}
+
+/// A passive writes nothing; Admiral's writes EnvoyFilters.
+#[test]
+fn w38_a_passive_writes_no_envoy_filter() {
+    run("w38-passive-writes-envoyfilter", &["after-04/cluster-c"]);
+}
+
+/// Nobody asked for copies. (Admiral makes them before it knows who calls the host, and never corrects them.)
+#[test]
+fn w40_restart_copies_nothing() {
+    let clusters = ["after-00", "after-04"].map(|step| ["a", "b", "c"].map(|c| format!("{step}/cluster-{c}")));
+    let overridden: Vec<&str> = clusters.iter().flatten().map(String::as_str).collect();
+    run("w40-restart-copies-vs-everywhere", &overridden);
+}

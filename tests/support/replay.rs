@@ -2,9 +2,11 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
+use flagship::cli;
 use flagship::instant::WallTime;
-use flagship::mesh::{ClusterId, Kind, MeshOptions, MeshSettings, ObjectKey, Op, Origin};
+use flagship::mesh::{ClusterId, Kind, MeshOptions, ObjectKey, Op, Origin};
 use flagship::plan::Planner;
 use serde_json::Value;
 
@@ -131,18 +133,10 @@ fn time(step: u32) -> String {
     format!("2025-01-01T00:00:{step:02}Z")
 }
 
+/// The case's flags, read as the program reads them.
 fn options(case: &Case) -> MeshOptions {
-    let mut settings = MeshSettings::default();
-    for line in case.flags() {
-        match line.split_once('=').unwrap_or((&line, "")) {
-            ("--excluded_identity_list", list) => {
-                settings.excluded_identity_list = list.split(',').map(str::to_owned).collect();
-            }
-            ("--gateway_app", app) => settings.gateway_app = app.to_owned(),
-            // Ours needs no resync, and reads Dependency records always.
-            ("--sync_period" | "--se_dr_sync_period" | "--enable_dependency_processing", _) => {}
-            (flag, _) => panic!("unknown flag {flag}"),
-        }
-    }
-    MeshOptions::new(settings).expect("the flags are valid")
+    let args = ["flagship", "run"].into_iter().map(OsString::from).chain(case.flags().into_iter().map(OsString::from));
+    let (cli, _) = cli::parse(args).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+    let cli::Command::Run(run) = cli.command else { panic!("not run") };
+    MeshOptions::new(run.resolve().expect("the flags are valid").0.mesh).expect("the flags are valid")
 }

@@ -101,7 +101,7 @@ struct View {
 
 impl View {
     async fn show(&mut self, all: BTreeMap<ObjectKey, Arc<Value>>, problems: BTreeMap<String, String>) -> bool {
-        let kinds = kinds(&self.origin, &self.options.kinds);
+        let kinds = kinds(&self.origin, &self.options.kinds());
         let now: BTreeMap<_, _> = all
             .into_iter()
             .filter(|(key, _)| kinds.contains(&key.kind))
@@ -138,7 +138,7 @@ impl View {
     fn listed(&self, now: &BTreeMap<ObjectKey, Arc<Value>>) -> Vec<ClusterEvent> {
         let of = |kind| now.iter().filter(move |(key, _)| key.kind == kind).map(|(key, object)| pruned(key, object));
         let list = |kind| ClusterEvent::Listed { origin: self.origin.clone(), kind, objects: of(kind).collect() };
-        kinds(&self.origin, &self.options.kinds).into_iter().map(list).collect()
+        kinds(&self.origin, &self.options.kinds()).into_iter().map(list).collect()
     }
 
     fn differences(

@@ -4,6 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::{OptionError, check_key, name, refuse};
+
+/// Istio's simple load balancers, as Admiral's flag spells them.
+const LB_POLICIES: [&str; 4] = ["round_robin", "random", "least_request", "passthrough"];
+
 /// What else is written; nothing by default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RoutingSettings {
@@ -66,5 +71,72 @@ impl Default for RoutingSettings {
             ingress_export_to: BTreeSet::from(["istio-system".to_owned()]),
             ingress_lb_policy: "round_robin".into(),
         }
+    }
+}
+
+impl RoutingSettings {
+    /// Checks what becomes part of a name or must be one of a few words.
+    ///
+    /// # Errors
+    /// Names the first flag whose value cannot work.
+    pub(super) fn check(&self) -> Result<(), OptionError> {
+        for suffix in &self.additional_suffixes {
+            let check = name::check_host(&suffix.to_lowercase());
+            refuse("additional-endpoint-suffixes", suffix, check, "give DNS suffixes such as svc.example.com")?;
+        }
+        for key in self.additional_label_filters.iter().filter(|key| *key != "*") {
+            refuse("additional-endpoint-label-filters", key, check_key(key), "give keys of labels, or *")?;
+        }
+        let sidecar = &self.sidecar_name;
+        refuse(
+            "workload-sidecar-name",
+            sidecar,
+            name::check_host(sidecar),
+            "give the name of a Sidecar, such as default",
+        )?;
+        for version in &self.envoy_filter_versions {
+            let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+            let check =
+                if version.split('.').all(is_number) { Ok(()) } else { Err("no version of a proxy".to_owned()) };
+            refuse("envoy-filter-version", version, check, "give numbers such as 1.20")?;
+        }
+        for gateway in &self.ingress_gateways {
+            let check = match gateway.split_once('/') {
+                Some((namespace, name)) => name::check_host(namespace).and_then(|()| name::check_host(name)),
+                None => Err("it names no namespace".to_owned()),
+            };
+            refuse("vs-routing-gateways", gateway, check, "give NAMESPACE/NAME of a Gateway")?;
+        }
+        let policy = &self.ingress_lb_policy;
+        let is_known = LB_POLICIES.contains(&policy.to_lowercase().as_str());
+        let check = if is_known { Ok(()) } else { Err("Istio has no such load balancer".to_owned()) };
+        refuse("ingress-lb-policy", policy, check, "give round_robin, random, least_request or passthrough")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_work_is_named() {
+        let error = |change: fn(&mut RoutingSettings)| {
+            let mut settings = RoutingSettings::default();
+            change(&mut settings);
+            settings.check().unwrap_err().to_string()
+        };
+        let is_about = |flag: &str, text: String| assert!(text.starts_with(flag), "{text}");
+        assert_eq!(RoutingSettings::default().check(), Ok(()));
+        is_about("--additional-endpoint-suffixes \"a_b\"", error(|s| s.additional_suffixes = vec!["a_b".into()]));
+        is_about(
+            "--additional-endpoint-label-filters",
+            error(|s| {
+                s.additional_label_filters = BTreeSet::from(["*".into(), "a b".into()]);
+            }),
+        );
+        is_about("--workload-sidecar-name", error(|s| s.sidecar_name = "a/b".into()));
+        is_about("--envoy-filter-version", error(|s| s.envoy_filter_versions = vec!["1.20".into(), "1.x".into()]));
+        is_about("--vs-routing-gateways", error(|s| s.ingress_gateways = vec!["gateway".into()]));
+        is_about("--ingress-lb-policy", error(|s| s.ingress_lb_policy = "fair".into()));
     }
 }

@@ -24,6 +24,7 @@ fn put() -> impl Strategy<Value = Act> {
             let mut object = deployment("ns", name, identity, env);
             object["metadata"]["creationTimestamp"] = json!(format!("{year}-01-01T00:00:00Z"));
             object["metadata"]["annotations"] = json!({"admiral.io/ignore": ignored.to_string()});
+            object["metadata"]["labels"] = if year == 2020 { json!({"extra": ""}) } else { json!({}) };
             Act::Put(cluster, object)
         },
     );
@@ -39,7 +40,54 @@ fn put() -> impl Strategy<Value = Act> {
     let gateway = (cluster(), prop::sample::select(vec!["x.lb", "y.lb", ""]))
         .prop_map(|(cluster, host)| Act::Put(cluster, gateway(host)));
     let region = (cluster(), prop::sample::select(vec!["east", "west", ""])).prop_map(|(c, r)| Act::Put(c, node(r)));
-    prop_oneof![6 => workload, 5 => service, 2 => record, 1 => gateway, 1 => region]
+    prop_oneof![6 => workload, 5 => service, 2 => record, 1 => gateway, 1 => region, 4 => optional()]
+}
+
+/// What optional objects are made from.
+fn optional() -> impl Strategy<Value = Act> {
+    let name = || prop::sample::select(vec!["o0", "o1", "stage.shop.global-default-dr"]);
+    let host =
+        || prop::sample::select(vec!["stage.shop.global", "prod.Shop.global", "stage.none.global", "x.example.com"]);
+    let year = || 2020..2024u32;
+    let identity = prop::sample::select(vec!["shop", "Shop", "pay", "none"]);
+    let policy = (cluster(), name(), identity, host(), year()).prop_map(|(cluster, name, identity, host, year)| {
+        let mut object = routing::policy(name, identity, &[host]);
+        object["metadata"]["creationTimestamp"] = json!(format!("{year}-01-01T00:00:00Z"));
+        Act::Put(cluster, object)
+    });
+    let customers =
+        (cluster(), name(), host(), year(), any::<bool>()).prop_map(|(cluster, name, host, year, is_rule)| {
+            let (kind, spec) = match is_rule {
+                true => (Kind::DestinationRule, json!({"host": host})),
+                false => (
+                    Kind::VirtualService,
+                    json!({"hosts": [host], "http": [{"route": [{"destination": {"host": "d0"}}]}]}),
+                ),
+            };
+            let mut object = routing::customers(kind, name, spec);
+            object["metadata"]["creationTimestamp"] = json!(format!("{year}-01-01T00:00:00Z"));
+            Act::Put(cluster, object)
+        });
+    let sidecar = (cluster(), any::<bool>()).prop_map(|(cluster, with_ours)| {
+        let hosts = ["istio-system/*", "ns/d0.ns.svc.cluster.local"];
+        Act::Put(cluster, routing::sidecar("ns", if with_ours { &hosts } else { hosts.get(..1).unwrap() }))
+    });
+    prop_oneof![2 => policy, 3 => customers, 1 => sidecar]
+}
+
+/// What users wrote last of the Sidecars that are there.
+fn sidecars(acts: &[Act]) -> BTreeMap<&'static str, Value> {
+    let mut last = BTreeMap::new();
+    for act in acts {
+        match act {
+            Act::Put(cluster, object) if object["kind"] == "Sidecar" => {
+                last.insert(*cluster, object["spec"].clone());
+            }
+            Act::Remove(cluster, key) if key.kind == Kind::Sidecar => drop(last.remove(cluster)),
+            _ => {}
+        }
+    }
+    last
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -65,7 +113,7 @@ type End = (BTreeMap<ClusterId, BTreeMap<ObjectKey, Compact>>, Vec<Condition>, V
 
 /// The end state of an instance that starts now and reads everything in the given order.
 fn seen_in(order: &[((String, ObjectKey), Value)]) -> End {
-    let mut planner = Planner::new(MeshOptions::default());
+    let mut planner = Planner::new(routing::all());
     for cluster in ["a", "b", "c"] {
         planner.add_cluster(&ClusterId::new(cluster));
     }
@@ -92,7 +140,7 @@ proptest! {
     /// `settle` itself asserts that the plan ends and that a second plan is empty.
     #[test]
     fn the_order_of_events_never_matters(acts in prop::collection::vec(act(), 1..60), seed in any::<u64>()) {
-        let mut world = World::new(&["a", "b", "c"]);
+        let mut world = World::with_options(&["a", "b", "c"], routing::all());
         for (i, act) in acts.iter().enumerate() {
             perform(&mut world, act);
             if i % 5 == 0 {
@@ -116,14 +164,19 @@ proptest! {
 
     #[test]
     fn removing_everything_leaves_nothing_behind(acts in prop::collection::vec(act(), 1..40)) {
-        let mut world = World::new(&["a", "b", "c"]);
+        let mut world = World::with_options(&["a", "b", "c"], routing::all());
         for act in &acts {
             perform(&mut world, act);
         }
         world.settle();
-        let user_made = |kind: Kind| matches!(kind, Kind::Deployment | Kind::Service | Kind::Dependency);
+        let written = [Kind::VirtualService, Kind::DestinationRule];
+        let read = [Kind::Deployment, Kind::Service, Kind::Dependency, Kind::RoutingPolicy];
+        let user_made = |key: &ObjectKey| match key.namespace.as_str() {
+            "ns" => written.contains(&key.kind) || read.contains(&key.kind),
+            namespace => namespace != "istio-system" && read.contains(&key.kind),
+        };
         for ((cluster, key), _) in world.objects() {
-            if user_made(key.kind) && key.namespace != "istio-system" {
+            if user_made(&key) {
                 world.remove(&cluster, &key);
             }
         }
@@ -133,6 +186,10 @@ proptest! {
         world.settle();
         for cluster in ["a", "b", "c"] {
             prop_assert!(world.istio_names(cluster).is_empty());
+            let sidecar = world.get(cluster, &ObjectKey::new(Kind::Sidecar, "ns", "default"));
+            let record = sidecar.as_ref().and_then(|object| marks::annotation(object, marks::EGRESS_HOSTS));
+            prop_assert_eq!(record, None);
+            prop_assert_eq!(sidecar.map(|object| object["spec"].clone()), sidecars(&acts).remove(cluster));
         }
         prop_assert!(world.planner.conditions().is_empty());
     }

@@ -39,6 +39,21 @@ impl World {
         world
     }
 
+    /// Another instance takes over and sees what there is.
+    pub fn restart(&mut self, options: MeshOptions) {
+        self.planner = Planner::new(options);
+        let clusters: BTreeSet<String> = self.objects.keys().map(|(cluster, _)| cluster.clone()).collect();
+        for cluster in clusters.iter().filter(|cluster| *cluster != "control") {
+            self.planner.add_cluster(&ClusterId::new(cluster));
+        }
+        for ((cluster, _), object) in &self.objects {
+            self.planner.apply(&origin(cluster), object).unwrap();
+        }
+        for cluster in clusters.iter().map(String::as_str).chain(["control"]) {
+            self.planner.set_synced(&origin(cluster), true);
+        }
+    }
+
     /// Cluster `a` runs identity `greeting`, env `stage`, and holds its objects.
     pub fn with_greeting() -> Self {
         let mut world = Self::new(&["a"]);
@@ -134,10 +149,16 @@ impl World {
         self.get(cluster, &key).map(|map| map["data"].clone()).unwrap_or_default()
     }
 
-    /// The names of the Istio objects of a cluster.
+    /// The names of the Istio objects of a cluster that may have been made by an instance.
     pub fn istio_names(&self, cluster: &str) -> BTreeSet<String> {
-        let istio = |key: &ObjectKey| matches!(key.kind, Kind::ServiceEntry | Kind::DestinationRule);
-        let here = self.objects.keys().filter(|(of, key)| of == cluster && istio(key));
+        let kinds = [Kind::ServiceEntry, Kind::DestinationRule, Kind::VirtualService, Kind::EnvoyFilter];
+        kinds.into_iter().flat_map(|kind| self.names(cluster, kind)).collect()
+    }
+
+    /// Those of one kind, sorted.
+    pub fn names(&self, cluster: &str, kind: Kind) -> Vec<String> {
+        let is_made = |key: &ObjectKey| ["admiral-sync", "istio-system"].contains(&key.namespace.as_str());
+        let here = self.objects.keys().filter(|(of, key)| of == cluster && key.kind == kind && is_made(key));
         here.map(|(_, key)| key.name.clone()).collect()
     }
 

@@ -1,0 +1,46 @@
+//! Who calls whom, and from where.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::routing_policy::RoutingPolicy;
+use super::{Index, Name, WorkloadRef};
+use crate::mesh::ClusterId;
+
+impl Index {
+    /// The clients of `identity` with the clusters that hold them. Identities are compared byte for byte
+    /// (reconcile-spec W1, W2).
+    pub fn clients_of<'a>(&'a self, identity: &str) -> impl Iterator<Item = (&'a str, BTreeSet<ClusterId>)> {
+        let clients = self.clients.get(identity).into_iter().flat_map(BTreeMap::keys);
+        clients.map(|client| (client.as_str(), self.spelt(client).into_iter().map(|w| w.cluster.clone()).collect()))
+    }
+
+    /// The namespaces that hold a client of `identity`, with their clusters.
+    pub fn client_namespaces(&self, identity: &str) -> BTreeSet<(ClusterId, String)> {
+        let clients = self.clients.get(identity).into_iter().flat_map(BTreeMap::keys);
+        let workloads = clients.flat_map(|client| self.spelt(client));
+        workloads.map(|workload| (workload.cluster.clone(), workload.name.namespace.clone())).collect()
+    }
+
+    /// Whether a workload of `identity` or of one of its clients has a label that asks for further hosts
+    /// (reconcile-spec 3.6.2).
+    pub fn has_further_hosts(&self, identity: &str) -> bool {
+        let clients = self.clients.get(identity).into_iter().flat_map(BTreeMap::keys).map(String::as_str);
+        std::iter::once(identity).chain(clients).any(|id| self.spelt(id).iter().any(|w| w.deployment.has_further_hosts))
+    }
+
+    /// The RoutingPolicies for an identity (given in lower case), the oldest first.
+    pub fn routing_policies_of(&self, identity: &str) -> Vec<(&ClusterId, &Name, &RoutingPolicy)> {
+        let places = self.routing_policies.get(identity).into_iter().flatten();
+        let policy = |cluster, name| self.cluster(cluster).filter(|c| c.synced)?.routing_policies.get(name);
+        let mut policies: Vec<_> =
+            places.filter_map(|(cluster, name)| Some((cluster, name, policy(cluster, name)?))).collect();
+        policies.sort_by_key(|(cluster, name, policy)| (policy.created_s, *cluster, *name));
+        policies
+    }
+
+    /// The workloads whose identity is spelt exactly so.
+    fn spelt(&self, identity: &str) -> Vec<WorkloadRef<'_>> {
+        let lower = identity.to_lowercase();
+        self.workloads(&lower).filter(|workload| workload.deployment.identity == identity).collect()
+    }
+}
