@@ -37,7 +37,10 @@ fn istio_accepts_what_the_cases_produce() {
             }
         });
     }
-    assert!(written > 0 && kinds.contains("ServiceEntry") && kinds.contains("DestinationRule"), "{kinds:?}");
+    for kind in ["ServiceEntry", "DestinationRule", "VirtualService", "Sidecar", "EnvoyFilter"] {
+        assert!(kinds.contains(kind), "no case produces a {kind}: {kinds:?}");
+    }
+    assert!(written > 0);
     istio::assert_accepts(directory.path(), written);
     println!("{} cases, {files} files: {written} objects of Istio's, none refused", cases.len());
 }
@@ -55,6 +58,9 @@ fn istio_refuses_what_is_wrong() {
         (Kind::DestinationRule, rule("outlierDetection", &json!({"maxEjectionPercent": 300})), "percent"),
         (Kind::DestinationRule, rule("outlierDetektion", &json!({})), "unknown field"),
         (Kind::DestinationRule, rule("tls", &json!({"mode": "MUTUAL_ISTIO"})), "unknown value"),
+        (Kind::VirtualService, json!({"hosts": ["a.global"], "http": [{"route": []}]}), "route"),
+        (Kind::Sidecar, json!({"egress": [{"hosts": ["no-namespace"]}]}), "host"),
+        (Kind::EnvoyFilter, json!({"configPatches": [{"applyTo": "HTTP_FILTERS"}]}), "unknown value"),
         (Kind::ServiceEntry, entry(&json!(["a.global"]), 80), ""),
         (Kind::ServiceEntry, entry(&json!([]), 80), "at least one host"),
         (Kind::ServiceEntry, entry(&json!(["a.global"]), 70_000), "port number 70000"),
