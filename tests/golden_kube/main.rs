@@ -30,7 +30,10 @@ cases! {
     w02: "w02-no-ingress-address",
     w06: "w06-identity-and-env",
     w07: "w07-ignore-rules",
+    w08: "w08-customer-istio-objects",
+    w09: "w09-sidecar-update",
     w16: "w16-last-deployment-deleted",
+    w17: "w17-additional-endpoints",
     w19: "w19-service-and-port-selection",
     w21: "w21-gateway-address-forms",
     w22: "w22-late-dependency",
@@ -45,6 +48,7 @@ cases! {
     w35: "w35-env-changes",
     w37: "w37-protocol-conflict",
     w39: "w39-port-forms",
+    w40: "w40-restart-copies-vs-everywhere",
     w41: "w41-former-source-goes-stale",
     w43: "w43-one-cluster-without-region",
 }

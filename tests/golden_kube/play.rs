@@ -23,8 +23,13 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// Times of creation count in seconds, and some cases ask who is older.
 const BETWEEN_STEPS: Duration = Duration::from_secs(1);
 
-const ISTIO: [&str; 3] = ["ServiceEntry", "DestinationRule", "VirtualService"];
-const ISTIO_VERSION: &str = "networking.istio.io/v1";
+const ISTIO: [(&str, &str); 5] = [
+    ("networking.istio.io/v1", "ServiceEntry"),
+    ("networking.istio.io/v1", "DestinationRule"),
+    ("networking.istio.io/v1", "VirtualService"),
+    ("networking.istio.io/v1", "Sidecar"),
+    ("networking.istio.io/v1alpha3", "EnvoyFilter"),
+];
 const SYNC_NAMESPACE: &str = "admiral-sync";
 const SECRET_NAMESPACE: &str = "admiral";
 const SECRET_LABEL: &str = "admiral/sync";
@@ -83,8 +88,7 @@ impl World {
             ("apps/v1", "Deployment"),
             ("admiral.io/v1alpha1", "Dependency"),
         ];
-        let kinds = kinds.into_iter().chain(ISTIO.map(|kind| (ISTIO_VERSION, kind)));
-        for (version, kind) in kinds {
+        for (version, kind) in kinds.into_iter().chain(ISTIO) {
             for cluster in self.clusters.values() {
                 for object in cluster.list(version, kind).await.iter().filter(|object| self.is_ours(object)) {
                     cluster.remove(object).await;
@@ -99,8 +103,10 @@ impl World {
         match kind {
             "Secret" => namespace == SECRET_NAMESPACE && CLUSTERS.iter().any(|cluster| name == secret_name(cluster)),
             "ConfigMap" => namespace == SYNC_NAMESPACE,
-            kind if ISTIO.contains(&kind) => {
-                self.namespaces.contains(namespace) && (marks::is_owned(object) || self.known.contains(&id))
+            kind if ISTIO.iter().any(|(_, istios)| *istios == kind) => {
+                let is_made =
+                    marks::is_owned(object) || marks::annotation(object, marks::ROUTING_POLICY_NAME).is_some();
+                self.namespaces.contains(namespace) && (is_made || self.known.contains(&id))
             }
             _ => self.known.contains(&id),
         }
@@ -207,8 +213,8 @@ impl World {
         let mut mesh = Mesh::new();
         for name in case.clusters() {
             let objects = mesh.entry(name.to_owned()).or_default();
-            for kind in ISTIO {
-                let listed = self.cluster(name).list(ISTIO_VERSION, kind).await;
+            for (version, kind) in ISTIO {
+                let listed = self.cluster(name).list(version, kind).await;
                 objects.extend(listed.into_iter().filter(|object| self.is_ours(object)));
             }
         }
