@@ -8,7 +8,9 @@ mod args;
 mod completions;
 mod demo;
 mod dr_file;
+mod explain;
 mod lease;
+mod log_file;
 mod parse;
 mod render;
 mod run;
@@ -43,6 +45,8 @@ pub enum Command {
     Run(Box<RunCommand>),
     /// Show who is active, who stands by, and what is wrong.
     Status(status::StatusCommand),
+    /// Say why a service is, or is not, where somebody looks for it.
+    Explain(Box<explain::ExplainCommand>),
     /// Write what the clusters should hold to files, without touching the clusters.
     Render(Box<render::RenderCommand>),
     /// Set up the lease.
@@ -52,6 +56,13 @@ pub enum Command {
     Demo(demo::DemoCommand),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsCommand),
+}
+
+impl Cli {
+    /// How the program logs, for comparison.
+    pub fn log_settings(&self) -> String {
+        format!("{:?}", self.log)
+    }
 }
 
 /// Why the program ends without success.
@@ -96,13 +107,14 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Cli, Vec<Strin
 }
 
 fn start(cli: Cli, warnings: &[String]) -> Result<ExitCode, Failure> {
-    cli.log.init();
+    cli.log.init().map_err(Failure::Usage)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     match cli.command {
         Command::Run(command) => command.execute(),
         Command::Status(command) => command.execute(),
+        Command::Explain(command) => command.execute(),
         Command::Render(command) => command.execute(),
         Command::Lease(command) => command.execute(),
         Command::Demo(command) => command.execute(),

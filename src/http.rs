@@ -5,6 +5,7 @@
 //! passive (Route53 fails open when all are unhealthy) can tell.
 
 mod data;
+mod explain;
 mod go_bool;
 mod go_json;
 mod health;
@@ -109,6 +110,7 @@ pub fn router(state: HttpState) -> Router {
     let router = strict_slash(router, "/api/v1/status", get(status::status));
     let router = strict_slash(router, "/api/v1/plan", get(status::plan));
     let router = strict_slash(router, "/api/v1/conditions", get(status::conditions));
+    let router = strict_slash(router, "/api/v1/explain", get(explain::explain));
     finish(router.route("/", get(page::page)), state)
 }
 

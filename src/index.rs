@@ -13,6 +13,7 @@ pub mod destination_rule;
 pub mod envoy_filter;
 mod fold;
 pub mod namespace;
+mod near_miss;
 pub mod node;
 pub mod observed;
 mod query;
@@ -32,6 +33,7 @@ use serde_json::Value;
 use crate::mesh::{ClusterId, Kind, MeshOptions, NamespaceScope, ObjectKey, Origin, WatchScope};
 use decode::At;
 pub use decode::DecodeError;
+pub use near_miss::NearMiss;
 pub use query::{ServiceMatch, WorkloadRef};
 pub use state::{Name, State};
 pub use touched::Touched;
@@ -195,6 +197,7 @@ impl Index {
         let (Some(row), Some(state)) = (fold::row_of(kind), self.state_mut(origin)) else { return BTreeSet::new() };
         let mut names: BTreeSet<_> = (row.names)(state).into_iter().collect();
         names.extend(state.invalid.keys().filter(|key| key.kind == kind).map(Name::from));
+        names.extend(state.near_misses.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()));
         names
     }
 

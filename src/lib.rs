@@ -12,6 +12,7 @@ pub mod demo;
 pub mod desired;
 #[cfg(feature = "embedded")]
 pub mod embedded;
+pub mod explain;
 pub mod http;
 pub mod index;
 pub mod instant;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::cluster::source::{ClusterSource, NamedSource};
+use crate::explain::Question;
 use crate::mesh::MeshSettings;
 
 /// `flagship run`.
@@ -40,6 +41,17 @@ pub struct RenderOptions {
     pub mesh: MeshSettings,
     /// Where `NAME.yaml` is written for each cluster; standard output when there is none.
     pub output_dir: Option<PathBuf>,
+}
+
+/// `flagship explain`, from the clusters themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExplainOptions {
+    /// The clusters.
+    pub clusters: ClusterOptions,
+    /// The mesh.
+    pub mesh: MeshSettings,
+    /// What is asked.
+    pub question: Question,
 }
 
 /// `flagship lease init`.

@@ -11,6 +11,7 @@ mod dirty;
 mod observe;
 mod parts;
 mod release;
+mod standing;
 mod unsupported;
 mod view;
 
@@ -24,6 +25,7 @@ use crate::index::{DecodeError, Index, Touched};
 use crate::instant::WallTime;
 use crate::mesh::{ClusterId, Compact, Condition, Kind, MeshOptions, ObjectKey, Op, Origin};
 use dirty::Dirty;
+pub use standing::Standing;
 pub use view::ClusterView;
 
 /// The kinds that Flagship writes.

@@ -3,6 +3,7 @@
 //! Invariant: no task ends alone. Whatever ends first (a signal, the checker, a watch, a listener) ends the
 //! instance: the gate closes, the lease is given up, the process exits.
 
+mod explain;
 mod render;
 mod setup;
 mod watchdog;
@@ -20,6 +21,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+pub use explain::explain;
 pub use render::render;
 pub use setup::lease_init;
 

@@ -134,6 +134,25 @@ fn admirals_flags_mean_here_what_they_mean_there() {
 }
 
 #[test]
+fn a_log_file_takes_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("logs/flagship.log");
+    let args =
+        ["run", "--print-config", "--sync_period=1m", "--log_to_file", "--log_file_path", path.to_str().unwrap()];
+    let output = flagship(&args, &[]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    let log = std::fs::read_to_string(&path).unwrap();
+    assert!(log.contains("--sync_period has no effect: changes are watched"), "{log}");
+    let output = flagship(&["run", "--print-config", "--log-to-file", "--log-file-path", "/proc/no/such"], &[]);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        message.contains("--log-file-path /proc/no/such") && message.contains("leave --log-to-file out"),
+        "{message}"
+    );
+}
+
+#[test]
 fn the_sample_install_of_admiral_starts() {
     let line = "--dependency_namespace admiral --secret_namespace admiral --sync_namespace admiral-sync --sync_period 20s \
                 --gateway_app istio-eastwestgateway --envoy_filter_version 1.13 --enable_routing_policy=true \

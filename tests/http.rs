@@ -289,3 +289,26 @@ async fn a_permit_without_end_is_infinite_to_prometheus() {
     let body = service.get("/metrics").await.body;
     assert!(body.contains("flagship_permit_remaining_seconds +Inf\n"), "{body}");
 }
+
+#[tokio::test]
+async fn explanations_answer_for_any_identity_and_refuse_none() {
+    let service = Service::synced();
+    let answer = service.get("/api/v1/explain?identity=Greeting&env=stage").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let body = answer.json();
+    assert_eq!(
+        (&body["identity"], &body["env"], &body["inMesh"]),
+        (&json!("Greeting"), &json!("stage"), &json!(false))
+    );
+    assert_eq!(body["findings"][0]["reason"], "UnknownIdentity");
+    let long = format!("/api/v1/explain?identity={}", "i".repeat(254));
+    for (uri, word) in
+        [("/api/v1/explain", "identity: absent"), ("/api/v1/explain?identity=%20", "absent"), (&long, "254")]
+    {
+        let answer = service.get(uri).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{uri}");
+        assert!(answer.json()["error"].as_str().unwrap().contains(word), "{}", answer.body);
+    }
+    let busy = Service::with_dead_reconciler().get("/api/v1/explain?identity=x").await;
+    assert_eq!(busy.status, StatusCode::SERVICE_UNAVAILABLE);
+}

@@ -70,7 +70,7 @@ async fn fetch(client: &reqwest::Client, url: &str) -> Result<Value, String> {
     response.json().await.map_err(|error| format!("answered what is no status: {}", in_short(&error)))
 }
 
-fn in_short(error: &reqwest::Error) -> String {
+pub(super) fn in_short(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("no answer within {} s", ANSWER_WITHIN.as_secs());
     }

@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::explain::{Explanation, Question};
+
 /// How long an answer may take before the caller is told that the reconciler is busy.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
@@ -102,6 +104,8 @@ pub enum Query {
     Hosts(oneshot::Sender<BTreeMap<String, Vec<String>>>),
     /// At most this many pending changes.
     Plan(usize, oneshot::Sender<Vec<PendingChange>>),
+    /// Why the objects of an identity are where they are.
+    Explain(Question, oneshot::Sender<Explanation>),
 }
 
 /// Asks the reconciler.
@@ -147,6 +151,14 @@ impl MeshHandle {
     /// When the reconciler is busy or has ended.
     pub async fn plan(&self, limit: usize) -> Result<Vec<PendingChange>, QueryError> {
         self.ask(|reply| Query::Plan(limit, reply)).await
+    }
+
+    /// Why the objects of an identity are where they are, and others are not.
+    ///
+    /// # Errors
+    /// When the reconciler is busy or has ended.
+    pub async fn explain(&self, question: Question) -> Result<Explanation, QueryError> {
+        self.ask(|reply| Query::Explain(question, reply)).await
     }
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Query) -> Result<T, QueryError> {

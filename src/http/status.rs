@@ -132,10 +132,10 @@ fn limit(uri: &Uri) -> Result<usize, String> {
     })
 }
 
-fn unavailable(why: &QueryError) -> Response {
+pub(super) fn unavailable(why: &QueryError) -> Response {
     error(StatusCode::SERVICE_UNAVAILABLE, &why.to_string())
 }
 
-fn error(status: StatusCode, message: &str) -> Response {
+pub(super) fn error(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "error": message }))).into_response()
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::decode::{At, DecodeError};
 use super::fold::Watched;
-use super::{Index, Name, State, Touched};
+use super::{Index, Name, NearMiss, State, Touched};
 use crate::mesh::{Kind, MeshOptions, Origin, marks};
 
 /// A Deployment with an identity; those without are not kept, silently (reconcile-spec N1).
@@ -18,8 +18,8 @@ pub struct Deployment {
     pub env: String,
     /// Whether the host keeps upper and lower case (reconcile-spec N3).
     pub case_sensitive: bool,
-    /// Whether the Deployment or its template takes itself out of the mesh (reconcile-spec N7).
-    pub ignored: bool,
+    /// What takes it out of the mesh, if anything does.
+    pub ignored: Option<Ignored>,
     /// `spec.selector.matchLabels`.
     pub match_labels: BTreeMap<String, String>,
     /// The port that the mesh uses; see [`InboundPort`].
@@ -28,6 +28,19 @@ pub struct Deployment {
     pub created_s: Option<i64>,
     /// Whether one of its own labels asks for further hosts (reconcile-spec 3.6.2).
     pub has_further_hosts: bool,
+}
+
+/// What takes a workload out of the mesh (reconcile-spec N7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// A label of the pod template.
+    Label,
+    /// An annotation of the workload itself.
+    Annotation,
+    /// An annotation of its namespace.
+    Namespace,
+    /// The pod template lacks the annotation that has the sidecar injected.
+    NotInjected,
 }
 
 /// What the annotation on inbound ports asks for (reconcile-spec 2.5 P1, P2).
@@ -64,9 +77,15 @@ impl Watched for Deployment {
             .or_else(|| filled(&labels, "env"))
             .or_else(|| namespace.rsplit_once('-').map(|(_, env)| env))
             .unwrap_or("default");
-        let ignored = labels.get(options.admiral_ignore_label.as_str()) == Some(&"true")
-            || annotations.get(options.deployment_annotation.as_str()) != Some(&"true")
-            || own_annotations.get(marks::IGNORE) == Some(&"true");
+        let ignored = if labels.get(options.admiral_ignore_label.as_str()) == Some(&"true") {
+            Some(Ignored::Label)
+        } else if own_annotations.get(marks::IGNORE) == Some(&"true") {
+            Some(Ignored::Annotation)
+        } else if annotations.get(options.deployment_annotation.as_str()) != Some(&"true") {
+            Some(Ignored::NotInjected)
+        } else {
+            None
+        };
         Ok(Some(Self {
             identity: identity.to_owned(),
             env: env.to_owned(),
@@ -77,6 +96,17 @@ impl Watched for Deployment {
             created_s,
             has_further_hosts: filters.contains("*") || filters.iter().any(|key| own_labels.contains_key(key.as_str())),
         }))
+    }
+
+    fn near_miss(object: &Value, options: &MeshOptions) -> Option<NearMiss> {
+        let root = At::root(object);
+        let map = |path: &str| root.field(path).and_then(|at| at.strings()).unwrap_or_default();
+        let own = ["metadata.labels", "metadata.annotations"].map(map);
+        if let Some(identity) = own.iter().find_map(|map| filled(map, &options.workload_identity_key)) {
+            return Some(NearMiss::IdentityOnWorkload(identity.to_owned()));
+        }
+        let injected = map("spec.template.metadata.annotations").get(options.deployment_annotation.as_str()).copied();
+        (injected == Some("true")).then_some(NearMiss::NoIdentity)
     }
 
     fn store(state: &mut State) -> &mut BTreeMap<Name, Self> {
@@ -93,7 +123,8 @@ impl Watched for Deployment {
         }
         let identities: BTreeSet<_> = [old, new].into_iter().flatten().map(|d| d.identity.clone()).collect();
         // As a client, only presence under an identity counts, and what its servers take over from it.
-        let presence = |d: Option<&Self>| d.filter(|d| !d.ignored).map(|d| (d.identity.clone(), d.has_further_hosts));
+        let presence =
+            |d: Option<&Self>| d.filter(|d| d.ignored.is_none()).map(|d| (d.identity.clone(), d.has_further_hosts));
         if presence(old) == presence(new) {
             return Touched::identities(&identities);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{DecodeError, Index, Name, State, Touched};
+use super::{DecodeError, Index, Name, NearMiss, State, Touched};
 use super::{
     config_map, dependency, deployment, destination_rule, envoy_filter, namespace, node, routing_policy, service,
     service_entry, sidecar, virtual_service,
@@ -21,6 +21,11 @@ pub trait Watched: Clone + PartialEq {
     /// # Errors
     /// When a field that is used has a wrong type.
     fn decode(object: &Value, options: &MeshOptions) -> Result<Option<Self>, DecodeError>;
+
+    /// Why an object that is not kept is almost one that is, for whoever misses it.
+    fn near_miss(_: &Value, _: &MeshOptions) -> Option<NearMiss> {
+        None
+    }
 
     /// Where it is kept.
     fn store(state: &mut State) -> &mut BTreeMap<Name, Self>;
@@ -75,7 +80,12 @@ fn fold<T: Watched>(
         Some(object) => T::decode(object, &index.options)?,
         None => None,
     };
+    let near_miss = object.filter(|_| new.is_none()).and_then(|object| T::near_miss(object, &index.options));
     let Some(state) = index.state_mut(origin) else { return Ok(Touched::none()) };
+    match near_miss {
+        Some(near_miss) => state.near_misses.insert((T::KIND, name.clone()), near_miss),
+        None => state.near_misses.remove(&(T::KIND, name.clone())),
+    };
     let store = T::store(state);
     let old = match &new {
         Some(new) => store.insert(name.clone(), new.clone()),

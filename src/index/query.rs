@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::decode::DecodeError;
-use super::deployment::Deployment;
+use super::deployment::{Deployment, Ignored};
 use super::service::{Gateway, Port, Service};
 use super::{Index, Name, State};
 use crate::mesh::{ClusterId, Compact, Condition, Kind, ObjectKey, Origin, Reason};
@@ -45,10 +45,20 @@ impl State {
         in_namespace(&self.deployments, namespace)
     }
 
+    /// The Services of a namespace.
+    pub fn services_in(&self, namespace: &str) -> impl Iterator<Item = (&Name, &Service)> {
+        in_namespace(&self.services, namespace)
+    }
+
     /// The workloads that count: neither they nor their namespace are ignored.
     pub fn counts(&self, name: &Name) -> Option<&Deployment> {
-        let deployment = self.deployments.get(name).filter(|deployment| !deployment.ignored)?;
-        (!self.namespaces.contains_key(&Name::new("", &name.namespace))).then_some(deployment)
+        self.deployments.get(name).filter(|deployment| self.ignored(name, deployment).is_none())
+    }
+
+    /// What takes a workload out of the mesh, if anything does.
+    pub fn ignored(&self, name: &Name, deployment: &Deployment) -> Option<Ignored> {
+        let by_namespace = self.namespaces.contains_key(&Name::new("", &name.namespace));
+        deployment.ignored.or(by_namespace.then_some(Ignored::Namespace))
     }
 
     /// An observed object of a kind that is kept whole.
@@ -115,10 +125,21 @@ impl Index {
 
     /// The workloads of an identity (given in lower case) that count, by cluster and name.
     pub fn workloads<'a>(&'a self, identity: &str) -> impl Iterator<Item = WorkloadRef<'a>> {
+        self.every_workload(identity).filter(|(_, ignored)| ignored.is_none()).map(|(workload, _)| workload)
+    }
+
+    /// As [`Self::workloads`], with those that do not count and why.
+    pub fn every_workload<'a>(&'a self, identity: &str) -> impl Iterator<Item = (WorkloadRef<'a>, Option<Ignored>)> {
         self.workloads.get(identity).into_iter().flatten().filter_map(|(cluster, name)| {
-            let deployment = self.clusters.get(cluster)?.counts(name)?;
-            Some(WorkloadRef { cluster, name, deployment })
+            let state = self.clusters.get(cluster)?;
+            let deployment = state.deployments.get(name)?;
+            Some((WorkloadRef { cluster, name, deployment }, state.ignored(name, deployment)))
         })
+    }
+
+    /// The identities that `client`, compared byte for byte, calls.
+    pub fn servers_of(&self, client: &str) -> impl Iterator<Item = &String> {
+        self.servers.get(client).into_iter().flat_map(BTreeMap::keys)
     }
 
     /// The clusters that hold a client of `identity`, which is compared byte for byte (reconcile-spec W1, W2).

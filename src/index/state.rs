@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::NearMiss;
 use super::config_map::ConfigMap;
 use super::decode::DecodeError;
 use super::dependency::Dependency;
@@ -15,7 +16,7 @@ use super::service::{Gateway, Service};
 use super::service_entry::ServiceEntry;
 use super::sidecar::Sidecar;
 use super::virtual_service::VirtualService;
-use crate::mesh::ObjectKey;
+use crate::mesh::{Kind, ObjectKey};
 
 /// Namespace and name, ordered by namespace first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +71,8 @@ pub struct State {
     pub envoy_filters: BTreeMap<Name, EnvoyFilter>,
     /// Objects whose newest version could not be read.
     pub invalid: BTreeMap<ObjectKey, DecodeError>,
+    /// Workloads that only lack an identity.
+    pub near_misses: BTreeMap<(Kind, Name), NearMiss>,
     /// Derived from the nodes (reconcile-spec 2.6).
     pub region: Option<String>,
     /// Derived from the gateway Services (reconcile-spec 3.2.4).

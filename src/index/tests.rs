@@ -221,3 +221,31 @@ fn gateway_addresses_in_all_their_forms() {
     // The newest Service decides, even without an address.
     assert_eq!(apply("h", new, json!({}), json!({})), None);
 }
+
+#[test]
+fn workloads_that_lack_only_an_identity_are_remembered_by_name() {
+    let mut index = index();
+    let near = |index: &Index| {
+        let state = index.cluster(&cluster()).unwrap();
+        state.near_misses.iter().map(|((_, name), why)| (name.name.clone(), why.clone())).collect::<Vec<_>>()
+    };
+    let mut injected = deployment("injected", "");
+    let mut misplaced = deployment("misplaced", "");
+    misplaced["metadata"]["labels"] = json!({"identity": "shop"});
+    let mut plain = deployment("plain", "");
+    plain["spec"]["template"]["metadata"]["annotations"] = json!({});
+    for object in [&injected, &misplaced, &plain] {
+        assert_eq!(index.apply(&origin(), object), Ok(Touched::none()));
+    }
+    let expected = [
+        ("injected".to_owned(), NearMiss::NoIdentity),
+        ("misplaced".to_owned(), NearMiss::IdentityOnWorkload("shop".to_owned())),
+    ];
+    assert_eq!(near(&index), expected);
+    injected["spec"]["template"]["metadata"]["labels"]["identity"] = json!("found");
+    index.apply(&origin(), &injected).unwrap();
+    assert_eq!(near(&index), expected[1..]);
+    // A complete list without it.
+    let _ = index.replace(&origin(), Kind::Deployment, None, &[injected]);
+    assert!(near(&index).is_empty());
+}

@@ -44,6 +44,11 @@ impl Ledger {
         touched
     }
 
+    /// The objects of which `identity` asks for a part.
+    pub fn asked_by(&self, identity: &str) -> impl Iterator<Item = &(ClusterId, ObjectKey)> {
+        self.askers.get(identity).into_iter().flatten()
+    }
+
     /// Every object of which somebody asks for a part.
     pub fn objects(&self) -> impl Iterator<Item = &(ClusterId, ObjectKey)> {
         self.asked.keys()

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::Planner;
+use super::{Planner, Standing};
+use crate::desired::MeshService;
 use crate::index::{Index, observed};
 use crate::mesh::{Change, ClusterId, Compact, Condition, Kind, ObjectKey, Op, Reason, marks};
 
@@ -104,22 +105,9 @@ impl Planner {
         conditions.extend(self.findings.values().flatten().chain(self.copies.conditions()).cloned());
         conditions.extend(self.book.conditions().cloned());
         conditions.extend(self.unreadable_record.clone());
-        for (cluster, key) in &self.foreign {
-            let message = format!(
-                "an object of this name exists and lacks the annotation {}: {}, so it is left alone; delete or rename \
-                 it, or add the annotation to hand it over",
-                marks::CREATED_BY,
-                marks::CREATED_BY_US
-            );
-            conditions.push(Condition::new(Some(cluster), key.to_string(), Reason::ForeignObject, message));
-        }
-        for ((cluster, key), made_from) in &self.unsupported {
-            let message = format!(
-                "it was made from {made_from}, which this version does not read, so it is left as it is and not kept up \
-                 to date; keep Admiral for this host, or delete the object to have it made anew without that"
-            );
-            conditions.push(Condition::new(Some(cluster), key.to_string(), Reason::Unsupported, message));
-        }
+        conditions.extend(self.foreign.iter().map(|(cluster, key)| foreign(cluster, key)));
+        let left = self.unsupported.iter();
+        conditions.extend(left.map(|((cluster, key), made_from)| unsupported(cluster, key, made_from)));
         conditions.extend(self.host_conflicts());
         conditions.sort();
         conditions.dedup();
@@ -136,19 +124,68 @@ impl Planner {
         self.recomputed
     }
 
-    fn host_conflicts(&self) -> Vec<Condition> {
-        let mut conditions = Vec::new();
-        for (identity, service) in self.resolved.iter().flat_map(|(id, r)| r.services.iter().map(move |s| (id, s))) {
-            let first = self.claimants.get(&service.entry_name()).and_then(BTreeSet::first);
-            if let Some(first) = first.filter(|first| *first != identity) {
-                let message = format!(
-                    "env {:?} and identity {:?} give the host {}, which identity {first:?} has already; rename one",
-                    service.env, service.identity, service.host
-                );
-                let subject = format!("identity {}", service.identity);
-                conditions.push(Condition::new(None, subject, Reason::HostConflict, message));
+    /// What a person who asks for one identity (given in lower case) should know, sorted.
+    pub fn conditions_of(&self, identity: &str) -> Vec<Condition> {
+        let resolved = self.resolved(identity);
+        let mut conditions: Vec<_> = resolved.iter().flat_map(|resolved| resolved.conditions.iter().cloned()).collect();
+        let services = resolved.map(|resolved| resolved.services.as_slice()).unwrap_or_default();
+        conditions.extend(services.iter().filter_map(|service| self.host_conflict(identity, service)));
+        let entries: BTreeSet<String> = services.iter().map(|s| format!("ServiceEntry {}", s.entry_name())).collect();
+        conditions.extend(self.book.conditions().filter(|c| entries.contains(&c.subject)).cloned());
+        for (cluster, key) in self.objects_of(identity) {
+            match self.standing(&cluster, &key) {
+                Standing::Foreign => conditions.push(foreign(&cluster, &key)),
+                Standing::Unsupported(made_from) => conditions.push(unsupported(&cluster, &key, made_from)),
+                _ => {}
             }
         }
+        let homes: BTreeSet<&ClusterId> = self.index.every_workload(identity).map(|(w, _)| w.cluster).collect();
+        let of_clusters = self.index.conditions().into_iter();
+        conditions.extend(of_clusters.filter(|condition| {
+            let is_here = condition.cluster.as_ref().is_some_and(|cluster| homes.contains(cluster));
+            is_here && matches!(condition.reason, Reason::NoRegion | Reason::NoGatewayAddress)
+        }));
+        let workloads: BTreeSet<_> =
+            self.index.every_workload(identity).map(|(w, _)| (Some(w.cluster.clone()), w.subject())).collect();
+        let unreadable = self.index.conditions().into_iter().filter(|c| c.reason == Reason::InvalidObject);
+        conditions.extend(unreadable.filter(|c| workloads.contains(&(c.cluster.clone(), c.subject.clone()))));
+        conditions.sort();
+        conditions.dedup();
         conditions
     }
+
+    fn host_conflicts(&self) -> Vec<Condition> {
+        let services = self.resolved.iter().flat_map(|(id, r)| r.services.iter().map(move |s| (id, s)));
+        services.filter_map(|(identity, service)| self.host_conflict(identity, service)).collect()
+    }
+
+    /// That another identity has the host of `service` already.
+    fn host_conflict(&self, identity: &str, service: &MeshService) -> Option<Condition> {
+        let first = self.claimants.get(&service.entry_name()).and_then(BTreeSet::first);
+        let first = first.filter(|first| *first != identity)?;
+        let message = format!(
+            "env {:?} and identity {:?} give the host {}, which identity {first:?} has already; rename one",
+            service.env, service.identity, service.host
+        );
+        let subject = format!("identity {}", service.identity);
+        Some(Condition::new(None, subject, Reason::HostConflict, message))
+    }
+}
+
+fn foreign(cluster: &ClusterId, key: &ObjectKey) -> Condition {
+    let message = format!(
+        "an object of this name exists and lacks the annotation {}: {}, so it is left alone; delete or rename it, or add \
+         the annotation to hand it over",
+        marks::CREATED_BY,
+        marks::CREATED_BY_US
+    );
+    Condition::new(Some(cluster), key.to_string(), Reason::ForeignObject, message)
+}
+
+fn unsupported(cluster: &ClusterId, key: &ObjectKey, made_from: &str) -> Condition {
+    let message = format!(
+        "it was made from {made_from}, which this version does not read, so it is left as it is and not kept up to date; \
+         keep Admiral for this host, or delete the object to have it made anew without that"
+    );
+    Condition::new(Some(cluster), key.to_string(), Reason::Unsupported, message)
 }

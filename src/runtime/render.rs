@@ -12,8 +12,8 @@ use crate::cluster::event::{self, ClusterEvent};
 use crate::cluster::reconcile::sync::Sync;
 use crate::cluster::watch::kinds;
 use crate::lease::Eligibility;
-use crate::mesh::{ClusterId, MeshOptions, Origin};
-use crate::options::RenderOptions;
+use crate::mesh::{ClusterId, MeshOptions, MeshSettings, Origin};
+use crate::options::{ClusterOptions, RenderOptions};
 use crate::plan::Planner;
 
 /// How long the first lists of all clusters may take.
@@ -25,7 +25,7 @@ const LISTS_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 /// When a cluster cannot be read, a manifest is wrong, or the output cannot be written.
 pub async fn render(options: RenderOptions) -> anyhow::Result<()> {
     let mut planner = Planner::new(MeshOptions::new(options.mesh.clone())?);
-    let problems = tokio::time::timeout(LISTS_WITHIN, observe(&options, &mut planner))
+    let problems = tokio::time::timeout(LISTS_WITHIN, observe(&options.clusters, &options.mesh, &mut planner))
         .await
         .context("a cluster has not delivered its first lists in time; see the log")??;
     planner.plan(SystemClock.wall());
@@ -48,13 +48,17 @@ pub async fn render(options: RenderOptions) -> anyhow::Result<()> {
 }
 
 /// Feeds the planner until every cluster has delivered its first lists. Returns how many inputs were refused.
-async fn observe(options: &RenderOptions, planner: &mut Planner) -> anyhow::Result<usize> {
+pub(super) async fn observe(
+    clusters: &ClusterOptions,
+    mesh: &MeshSettings,
+    planner: &mut Planner,
+) -> anyhow::Result<usize> {
     let stop = CancellationToken::new();
     let (sender, mut events) = event::channel();
-    let discovery = discovery::run(setup::discovery_options(&options.clusters, &options.mesh), sender, stop.clone());
+    let discovery = discovery::run(setup::discovery_options(clusters, mesh), sender, stop.clone());
     let discovery = tokio::spawn(discovery);
     let _guard = stop.drop_guard();
-    let watched = options.mesh.watched_kinds();
+    let watched = mesh.watched_kinds();
     let mut sync = Sync::new(SystemClock.now(), kinds(&Origin::Control, &watched));
     let mut problems = 0;
     while sync.eligibility(crate::instant::Instant::default()) != Eligibility::Yes {

@@ -173,6 +173,10 @@ async fn answer(mut queries: Receiver<Query>, full: bool) {
                 ("stage.greeting.global".to_owned(), vec!["cluster-a".to_owned()]),
                 ("stage.webapp.global".to_owned(), vec!["cluster-a".to_owned(), "cluster-b".to_owned()]),
             ]))),
+            Query::Explain(question, reply) => {
+                let planner = flagship::plan::Planner::new(flagship::mesh::MeshOptions::default());
+                drop(reply.send(flagship::explain::explain(&planner, &question)));
+            }
             Query::Plan(limit, reply) => drop(reply.send((0..3.min(limit)).map(change).collect())),
         }
     }

@@ -1,9 +1,10 @@
 //! Answers to questions: what people and the API see of the mesh.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Reconciler;
 use crate::cluster::query::{ClusterSummary, ConditionView, MeshSummary, PendingChange, Query};
+use crate::explain::{self, Explanation, Finding, Question};
 use crate::lease::Eligibility;
 use crate::mesh::{ClusterId, Kind, Origin};
 
@@ -24,7 +25,19 @@ impl Reconciler {
                 drop(reply.send(hosts.collect()));
             }
             Query::Plan(limit, reply) => drop(reply.send(self.pending(limit))),
+            Query::Explain(question, reply) => drop(reply.send(self.explain(&question))),
         }
+    }
+
+    /// The plan's explanation, with what happens at the clusters.
+    fn explain(&self, question: &Question) -> Explanation {
+        let mut explanation = explain::explain(&self.planner, question);
+        let objects: BTreeSet<_> = explanation.objects().map(|o| (o.cluster.clone(), o.object.clone())).collect();
+        let writes = self.failed_writes().filter(|v| objects.contains(&(v.cluster.clone(), v.subject.clone())));
+        for ConditionView { cluster, subject, reason, message } in self.troubles().chain(writes).collect::<Vec<_>>() {
+            explanation.find(Finding { cluster, subject, reason, message });
+        }
+        explanation
     }
 
     fn summary(&self) -> MeshSummary {
@@ -65,12 +78,15 @@ impl Reconciler {
     }
 
     fn conditions(&self) -> Vec<ConditionView> {
-        let view = |cluster: String, subject: String, reason: &str, message: String| ConditionView {
-            cluster,
-            subject,
-            reason: reason.to_owned(),
-            message,
-        };
+        let planned = self.planner.conditions().into_iter().map(|condition| {
+            let cluster = condition.cluster.map(|cluster| cluster.to_string()).unwrap_or_default();
+            view(cluster, condition.subject, &condition.reason.to_string(), condition.message)
+        });
+        self.troubles().chain(self.failed_writes()).chain(planned).collect()
+    }
+
+    /// Clusters that were refused, and watches that fail.
+    fn troubles(&self) -> impl Iterator<Item = ConditionView> {
         let refused = self
             .refused
             .iter()
@@ -84,16 +100,15 @@ impl Reconciler {
             let cluster = if *origin == Origin::Control { String::new() } else { origin.to_string() };
             view(cluster, format!("watches of {origin}"), "WatchFailed", format!("{}: {error}", kinds.join(", ")))
         });
-        let writes = self.members.iter().flat_map(|(cluster, member)| {
+        refused.chain(watches)
+    }
+
+    fn failed_writes(&self) -> impl Iterator<Item = ConditionView> {
+        self.members.iter().flat_map(|(cluster, member)| {
             member.queue.troubles().map(move |(key, trouble)| {
                 view(cluster.to_string(), key.to_string(), "WriteFailed", trouble.last_error.clone())
             })
-        });
-        let planned = self.planner.conditions().into_iter().map(|condition| {
-            let cluster = condition.cluster.map(|cluster| cluster.to_string()).unwrap_or_default();
-            view(cluster, condition.subject, &condition.reason.to_string(), condition.message)
-        });
-        refused.chain(watches).chain(writes).chain(planned).collect()
+        })
     }
 
     fn pending(&self, limit: usize) -> Vec<PendingChange> {
@@ -111,4 +126,8 @@ impl Reconciler {
         });
         changes.take(limit).collect()
     }
+}
+
+fn view(cluster: String, subject: String, reason: &str, message: String) -> ConditionView {
+    ConditionView { cluster, subject, reason: reason.to_owned(), message }
 }
