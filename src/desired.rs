@@ -10,6 +10,7 @@ mod destination_rule;
 mod endpoint;
 mod envoy_filter;
 mod ingress;
+mod mesh_service;
 pub mod ownership;
 pub mod released;
 mod resolve;
@@ -27,7 +28,8 @@ use crate::index::Index;
 use crate::mesh::{ClusterId, MeshOptions, ObjectKey, marks};
 pub use addresses::AddressBook;
 pub use endpoint::Endpoint;
-pub use resolve::{MeshService, Resolved, Source, resolve};
+pub use mesh_service::{HostRole, Local, MeshService, Source};
+pub use resolve::{Resolved, resolve};
 pub use shared::{Asked, assemble, is_shared};
 pub use wanted::{Identity, Parts, Wanted, wanted};
 
@@ -58,7 +60,7 @@ const GENERATORS: [Generator; 2] = [service_entry::generate, destination_rule::g
 pub fn generate(index: &Index, book: &AddressBook, service: &MeshService) -> Objects {
     let address = book.address(&service.entry_name());
     let mut objects = Objects::new();
-    for cluster in service.sources.keys().chain(&service.dependents) {
+    for cluster in service.sources.keys().chain(service.dependents.iter()) {
         if !index.is_plannable(cluster) {
             continue;
         }

@@ -250,7 +250,7 @@ impl Subject {
         let spelling = planner.resolved(&lower).and_then(|resolved| resolved.services.first());
         let spelling = spelling.map(|service| service.identity.clone());
         let of_workload =
-            || index.every_workload(&lower).next().map(|(workload, _)| workload.deployment.identity.clone());
+            || index.every_workload(&lower).next().map(|(workload, _)| workload.workload.identity.clone());
         let identity = spelling.or_else(of_workload).unwrap_or_else(|| asked.to_owned());
         Self { lower, identity, env }
     }

@@ -12,11 +12,14 @@ pub mod deployment;
 pub mod destination_rule;
 pub mod envoy_filter;
 mod fold;
+pub mod http_route;
+pub mod job;
 pub mod namespace;
 mod near_miss;
 pub mod node;
 pub mod observed;
 mod query;
+pub mod rollout;
 pub mod routing_policy;
 pub mod service;
 pub mod service_entry;
@@ -24,6 +27,7 @@ pub mod sidecar;
 mod state;
 mod touched;
 pub mod virtual_service;
+pub mod workload;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -34,9 +38,10 @@ use crate::mesh::{ClusterId, Kind, MeshOptions, NamespaceScope, ObjectKey, Origi
 use decode::At;
 pub use decode::DecodeError;
 pub use near_miss::NearMiss;
-pub use query::{ServiceMatch, WorkloadRef};
+pub use query::WorkloadRef;
 pub use state::{Name, State};
 pub use touched::Touched;
+use workload::WorkloadKind;
 
 /// The fold over all clusters.
 #[derive(Debug)]
@@ -45,7 +50,7 @@ pub struct Index {
     control: State,
     clusters: BTreeMap<ClusterId, State>,
     /// Identity in lower case -> its workloads, ignored ones too.
-    workloads: BTreeMap<String, BTreeSet<(ClusterId, Name)>>,
+    workloads: BTreeMap<String, BTreeSet<(ClusterId, WorkloadKind, Name)>>,
     /// Destination -> client -> number of records that say so.
     clients: BTreeMap<String, BTreeMap<String, usize>>,
     /// Client -> destination -> number of records that say so.
@@ -88,7 +93,7 @@ impl Index {
             return Touched::none();
         }
         self.workloads.retain(|_, workloads| {
-            workloads.retain(|(of, _)| of != cluster);
+            workloads.retain(|(of, ..)| of != cluster);
             !workloads.is_empty()
         });
         self.routing_policies.retain(|_, policies| {
@@ -189,8 +194,17 @@ impl Index {
             WatchScope::EachCluster => *origin != Origin::Control,
             WatchScope::Everywhere => true,
         };
+        let jobs_in = &self.options.workload.client_discovery_clusters;
+        let is_counted = match origin {
+            Origin::Cluster(cluster) if key.kind == Kind::Job => {
+                jobs_in.is_empty() || jobs_in.contains(cluster.as_str())
+            }
+            _ => true,
+        };
         let namespace = key.kind.watched_namespace(&self.options);
-        here && key.kind.is_watched(&self.options) && namespace.is_none_or(|namespace| namespace == key.namespace)
+        here && is_counted
+            && key.kind.is_watched(&self.options)
+            && namespace.is_none_or(|namespace| namespace == key.namespace)
     }
 
     fn known(&mut self, origin: &Origin, kind: Kind) -> BTreeSet<Name> {
@@ -215,14 +229,14 @@ impl Index {
         }
     }
 
-    fn remember_workload(&mut self, identity: &str, cluster: &ClusterId, name: &Name) {
-        self.workloads.entry(identity.to_lowercase()).or_default().insert((cluster.clone(), name.clone()));
+    fn remember_workload(&mut self, identity: &str, cluster: &ClusterId, kind: WorkloadKind, name: &Name) {
+        self.workloads.entry(identity.to_lowercase()).or_default().insert((cluster.clone(), kind, name.clone()));
     }
 
-    fn forget_workload(&mut self, identity: &str, cluster: &ClusterId, name: &Name) {
+    fn forget_workload(&mut self, identity: &str, cluster: &ClusterId, kind: WorkloadKind, name: &Name) {
         let identity = identity.to_lowercase();
         if let Some(workloads) = self.workloads.get_mut(&identity) {
-            workloads.remove(&(cluster.clone(), name.clone()));
+            workloads.remove(&(cluster.clone(), kind, name.clone()));
             if workloads.is_empty() {
                 self.workloads.remove(&identity);
             }
@@ -243,6 +257,13 @@ impl Index {
         };
         count(&mut self.clients, server, client);
         count(&mut self.servers, client, server);
+    }
+
+    /// The Rollouts that keep their weights in this VirtualService.
+    fn touched_by_route(&self, origin: &Origin, name: &Name) -> Touched {
+        let rollouts = self.state(origin).into_iter().flat_map(|state| state.rollouts_in(&name.namespace));
+        let naming = rollouts.filter(|(_, rollout)| rollout.names_virtual_service(&name.name));
+        Touched::identities(naming.map(|(_, rollout)| rollout.workload.identity.as_str()))
     }
 
     /// These identities, and those that they call.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a `Listed` is complete or is not sent. After any error the kind is listed anew, so that what was
 //! missed in between cannot stay unknown. Objects are pruned before they are sent: managedFields and status go
-//! (a Service keeps `status.loadBalancer`), a Deployment loses its pod spec.
+//! (a Service keeps `status.loadBalancer`), a workload loses its pod spec.
 
 pub mod follow;
 mod kube;

@@ -4,9 +4,10 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 
-use super::MeshService;
+use super::{Local, MeshService, Source};
+use crate::index::workload::WorkloadKind;
 use crate::index::{Index, observed};
-use crate::mesh::{ClusterId, Kind, ObjectKey};
+use crate::mesh::{ClusterId, Kind, MeshOptions, ObjectKey};
 
 /// An endpoint of a ServiceEntry. Sorted by locality, then address.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,30 +26,48 @@ impl Endpoint {
         is_local(&self.address) || self.address.parse::<Ipv4Addr>().is_ok()
     }
 
-    fn new(service: &MeshService, address: &str, region: &str, port: u16) -> Self {
-        let value = json!({
+    fn new(service: &MeshService, region: &str, (address, port): (&str, u16), kind: Option<WorkloadKind>) -> Self {
+        let mut value = json!({
             "address": address,
-            "labels": {"security.istio.io/tlsMode": "istio", "type": "deployment"},
+            "labels": {"security.istio.io/tlsMode": "istio"},
             "locality": region,
             "ports": {service.protocol.as_str(): port},
         });
+        if let Some(kind) = kind {
+            value["labels"]["type"] = json!(kind.endpoint_type());
+        }
         Self { locality: region.to_owned(), address: address.to_owned(), value }
+    }
+
+    fn local(options: &MeshOptions, service: &MeshService, region: &str, local: &Local) -> Self {
+        let absolute = options.enable_absolute_fqdn && options.enable_absolute_fqdn_for_local_endpoints;
+        let address = format!("{}{}", local.host(), if absolute { "." } else { "" });
+        let mut endpoint = Self::new(service, region, (&address, local.port), Some(local.kind));
+        if let Some(weight) = local.weight {
+            endpoint.value["weight"] = json!(weight);
+        }
+        endpoint
     }
 }
 
 /// The endpoints of `service` as `cluster` sees them (reconcile-spec 3.2.3, 3.2.6 to 3.2.8).
 pub fn endpoints(index: &Index, service: &MeshService, cluster: &ClusterId) -> Vec<Endpoint> {
-    let own_gateway = service.sources.get(cluster).and_then(|source| source.gateway.as_ref());
+    let own = service.sources.get(cluster);
+    let own_gateway = own.and_then(|source| source.gateway.as_ref());
+    let is_migrating = own.is_some_and(Source::is_migrating);
     let mut endpoints: Vec<Endpoint> = Vec::new();
-    for (of, source) in &service.sources {
+    for (of, source) in service.sources.iter() {
         if of == cluster {
-            endpoints.push(Endpoint::new(service, &source.local_address, &source.region, source.local_port));
+            let locals = source.locals.iter();
+            endpoints.extend(locals.map(|local| Endpoint::local(index.options(), service, &source.region, local)));
         } else if let Some(gateway) = &source.gateway
             // Two clusters behind one address are one endpoint, and behind our own address we are it.
             && own_gateway.is_none_or(|own| own.address != gateway.address)
             && endpoints.iter().all(|e| e.address != gateway.address)
         {
-            endpoints.push(Endpoint::new(service, &gateway.address, &source.region, gateway.port));
+            // Reconcile-spec R5: beside two kinds of its own a cluster does not tell those of others.
+            let kind = source.kind().filter(|_| !is_migrating);
+            endpoints.push(Endpoint::new(service, &source.region, (&gateway.address, gateway.port), kind));
         }
     }
     for kept in unknown_endpoints(index, service, cluster) {

@@ -2,13 +2,13 @@
 //! clusters to the Services by name, and one DestinationRule for each namespace of such Services
 //! (reconcile-spec 3.6.5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::shared::Asked;
 use super::wanted::{Identity, Wanted};
-use super::{MeshService, Source, object};
+use super::{Local, MeshService, Source, object};
 use crate::index::observed;
 use crate::mesh::{ClusterId, Kind, MeshOptions, ObjectKey, marks};
 
@@ -140,13 +140,24 @@ fn rule_host(key: &ObjectKey) -> String {
     format!("*.{}.svc.cluster.local", key.name.strip_suffix(RULE).unwrap_or_default())
 }
 
+/// Several destinations have the weights that they came with, or else equal ones, the rest of 100 at the first
+/// (reconcile-spec 3.6.3).
 fn destinations(source: &Source) -> Vec<Value> {
-    let host = source.local_address.trim_end_matches('.');
-    vec![json!({"destination": {"host": host, "port": {"number": source.local_port}}})]
+    let destination = |local: &Local| json!({"destination": {"host": local.host(), "port": {"number": local.port}}});
+    let mut destinations: Vec<_> = source.locals.iter().map(destination).collect();
+    let count = u32::try_from(destinations.len()).unwrap_or(u32::MAX).max(1);
+    if count > 1 {
+        let weighted = source.locals.iter().all(|local| local.weight.is_some());
+        for (i, (destination, local)) in destinations.iter_mut().zip(&source.locals).enumerate() {
+            let equal = 100 / count + if i == 0 { 100 % count } else { 0 };
+            destination["weight"] = json!(local.weight.filter(|_| weighted).unwrap_or(equal));
+        }
+    }
+    destinations
 }
 
-fn namespaces(source: &Source) -> Vec<&str> {
-    source.local_address.split('.').nth(1).into_iter().collect()
+fn namespaces(source: &Source) -> BTreeSet<&str> {
+    source.locals.iter().map(|local| local.namespace.as_str()).collect()
 }
 
 fn subject_name(options: &MeshOptions, identity: &str) -> String {

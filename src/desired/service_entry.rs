@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Placement, object};
+use super::{HostRole, Placement, object};
 use crate::mesh::{Kind, ObjectKey};
 
 /// The ServiceEntry of a placement.
@@ -25,7 +25,10 @@ pub fn generate(placement: &Placement<'_>) -> (ObjectKey, Value) {
         spec.insert("addresses".into(), json!([address]));
     }
     let labels = BTreeMap::from([(options.env_key.as_str(), service.env.as_str())]);
-    let annotations = BTreeMap::from([(options.workload_identity_key.as_str(), service.identity.as_str())]);
+    let mut annotations = BTreeMap::from([(options.workload_identity_key.as_str(), service.identity.as_str())]);
+    if service.role == HostRole::Canary {
+        annotations.insert("dns-prefix", HostRole::Canary.prefix());
+    }
     let object = object(&key, labels, annotations, ("spec", Value::Object(spec)));
     (key, object)
 }

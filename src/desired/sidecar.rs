@@ -79,9 +79,7 @@ fn recorded(observed: &Value) -> BTreeMap<String, String> {
 }
 
 fn local_hosts(source: &super::Source) -> Vec<String> {
-    let fqdn = source.local_address.trim_end_matches('.');
-    let namespace = fqdn.split('.').nth(1);
-    namespace.map(|namespace| format!("{namespace}/{fqdn}")).into_iter().collect()
+    source.locals.iter().map(|local| format!("{}/{}", local.namespace, local.host())).collect()
 }
 
 fn without_bookkeeping(observed: &Value) -> Value {

@@ -51,7 +51,7 @@ impl Wanted {
     /// The clusters that are to have the ServiceEntry of `service`.
     pub(super) fn clusters_with(&self, identity: &Identity<'_>, service: &MeshService) -> Vec<ClusterId> {
         let entry = ObjectKey::new(Kind::ServiceEntry, &identity.index.options().sync_namespace, service.entry_name());
-        let clusters = service.sources.keys().chain(&service.dependents);
+        let clusters = service.sources.keys().chain(service.dependents.iter());
         clusters.filter(|cluster| self.objects.contains_key(&((*cluster).clone(), entry.clone()))).cloned().collect()
     }
 

@@ -41,8 +41,7 @@ pub(super) fn note(planner: &Planner, subject: &Subject, answer: &mut Explanatio
 fn caller(index: &Index, record: &Name, client: &str) -> (CallerNote, Option<Finding>) {
     let lower = client.to_lowercase();
     let workloads = index.workloads(&lower);
-    let homes: BTreeSet<&ClusterId> =
-        workloads.filter(|w| w.deployment.identity == client).map(|w| w.cluster).collect();
+    let homes: BTreeSet<&ClusterId> = workloads.filter(|w| w.workload.identity == client).map(|w| w.cluster).collect();
     let finding = homes.is_empty().then(|| client_unknown(index, record, client));
     let clusters = homes.into_iter().map(ToString::to_string).collect();
     let record = format!("{}/{}", record.namespace, record.name);
@@ -63,14 +62,14 @@ fn spelt_otherwise(record: &Name, field: &str, written: &str, meant: &str) -> Fi
 fn client_unknown(index: &Index, record: &Name, client: &str) -> Finding {
     let why = match index.every_workload(&client.to_lowercase()).next() {
         None => "no workload has this identity".to_owned(),
-        Some((workload, _)) if workload.deployment.identity == client => {
+        Some((workload, _)) if workload.workload.identity == client => {
             format!("{} in cluster {} does not count", workload.subject(), workload.cluster)
         }
         Some((workload, _)) => format!(
             "{} in cluster {} spells it {}",
             workload.subject(),
             workload.cluster,
-            name::shown(&workload.deployment.identity)
+            name::shown(&workload.workload.identity)
         ),
     };
     let message = format!(

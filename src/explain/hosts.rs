@@ -91,7 +91,7 @@ fn clients(planner: &Planner, service: &MeshService, cluster: &ClusterId) -> Str
         }
         let lower = client.to_lowercase();
         let mut workloads = index.workloads(&lower);
-        if workloads.any(|w| w.cluster == cluster && w.deployment.identity == *client) {
+        if workloads.any(|w| w.cluster == cluster && w.workload.identity == *client) {
             named.push(format!("its client {} (Dependency {}/{})", name::shown(client), record.namespace, record.name));
         }
     }

@@ -116,7 +116,7 @@ fn unknown(index: &Index, subject: &Subject, similar: &[String]) -> Finding {
 fn similar(index: &Index, wanted: &str) -> Vec<String> {
     let alike = index.identities().filter(|identity| is_similar(identity, wanted));
     let found: BTreeSet<(usize, &String)> = alike.map(|one| (strsim::osa_distance(one, wanted), one)).collect();
-    let spelling = |lower: &str| index.every_workload(lower).next().map(|(w, _)| w.deployment.identity.clone());
+    let spelling = |lower: &str| index.every_workload(lower).next().map(|(w, _)| w.workload.identity.clone());
     found.into_iter().take(MOST_SUGGESTED).filter_map(|(_, lower)| spelling(lower)).collect()
 }
 

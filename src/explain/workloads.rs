@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Explanation, Finding, Part, Subject, WorkloadNote};
-use crate::index::deployment::Ignored;
-use crate::index::{Index, Name, ServiceMatch, State, WorkloadRef};
+use crate::index::service::Port;
+use crate::index::workload::{Ignored, WorkloadKind};
+use crate::index::{Index, Name, State, WorkloadRef};
 use crate::mesh::{MeshOptions, marks, name};
 use crate::plan::Planner;
 
@@ -12,26 +13,26 @@ pub(super) fn note(planner: &Planner, subject: &Subject, answer: &mut Explanatio
     let index = planner.index();
     let mut others = BTreeSet::new();
     for (workload, ignored) in index.every_workload(&subject.lower) {
-        let env = &workload.deployment.env;
+        let env = &workload.workload.env;
         if !subject.wants_env(env) {
             others.insert(env.as_str());
             continue;
         }
-        let (service, port) = match index.service_of(workload) {
-            ServiceMatch::Found(name, port) => (Some(name), Some(port)),
-            ServiceMatch::NoPort | ServiceMatch::NoService => (None, None),
-        };
-        let part = match (ignored, service) {
+        let services: Vec<(&Name, Port)> =
+            index.services_of(&workload).into_iter().filter_map(|(name, port)| Some((name, port?))).collect();
+        let behind_host = services.iter().find(|(name, _)| is_behind_host(planner, subject, &workload, name));
+        let part = match (ignored, behind_host) {
             (Some(_), _) => Part::Ignored,
-            (None, Some(service)) if is_source(planner, subject, workload, service) => Part::Source,
-            (None, _) => Part::ClientOnly,
+            (None, Some(_)) => Part::Source,
+            (None, None) => Part::ClientOnly,
         };
+        let service = behind_host.or(services.first());
         answer.workloads.push(WorkloadNote {
             cluster: workload.cluster.to_string(),
             workload: workload.subject(),
             env: env.clone(),
-            service: service.map(|service| format!("{}/{}", service.namespace, service.name)),
-            port: port.map(|port| format!("{} {}", port.number, port.protocol.as_str())),
+            service: service.map(|(service, _)| format!("{}/{}", service.namespace, service.name)),
+            port: service.map(|(_, port)| format!("{} {}", port.number, port.protocol.as_str())),
             part,
         });
         find(index, workload, ignored, answer);
@@ -41,13 +42,13 @@ pub(super) fn note(planner: &Planner, subject: &Subject, answer: &mut Explanatio
     }
 }
 
-/// Whether the host of the workload's identity and env leads to this very workload's Service.
-fn is_source(planner: &Planner, subject: &Subject, workload: WorkloadRef<'_>, service: &Name) -> bool {
-    let address = format!("{}.{}.svc.", service.name, service.namespace);
-    let (identity, env) = (&workload.deployment.identity, &workload.deployment.env);
+/// Whether a host of the workload's identity and env leads to this Service of its namespace.
+fn is_behind_host(planner: &Planner, subject: &Subject, workload: &WorkloadRef<'_>, service: &Name) -> bool {
+    let (identity, env) = (&workload.workload.identity, &workload.workload.env);
     let services = planner.resolved(&subject.lower).map(|resolved| resolved.services.as_slice()).unwrap_or_default();
-    let mut same = services.iter().filter(|s| s.identity == *identity && s.env == *env);
-    same.any(|s| s.sources.get(workload.cluster).is_some_and(|source| source.local_address.starts_with(&address)))
+    let same = services.iter().filter(|s| s.identity == *identity && s.env == *env);
+    let mut locals = same.filter_map(|s| s.sources.get(workload.cluster)).flat_map(|source| &source.locals);
+    locals.any(|local| local.namespace == service.namespace && local.service == service.name)
 }
 
 fn find(index: &Index, workload: WorkloadRef<'_>, ignored: Option<Ignored>, answer: &mut Explanation) {
@@ -59,7 +60,7 @@ fn find(index: &Index, workload: WorkloadRef<'_>, ignored: Option<Ignored>, answ
         let (reason, message) = why_ignored(ignored, workload, options);
         answer.find(about(reason, message));
     }
-    if options.excluded_identity_list.contains(&workload.deployment.identity) {
+    if options.excluded_identity_list.contains(&workload.workload.identity) {
         let message = "the identity is in --excluded_identity_list, so its objects stay as they are: none is made, \
                        changed or removed; take it off the list";
         answer.find(about("ExcludedIdentity", message.to_owned()));
@@ -70,7 +71,8 @@ fn find(index: &Index, workload: WorkloadRef<'_>, ignored: Option<Ignored>, answ
                        infra/rbac are granted";
         answer.find(Finding::new(Some(cluster), format!("cluster {cluster}"), "NotSynced", message));
     }
-    if ignored.is_none() && index.service_of(workload) == ServiceMatch::NoService {
+    let may_serve = WorkloadKind::SERVING.contains(&workload.kind);
+    if ignored.is_none() && may_serve && index.services_of(&workload).is_empty() {
         for (service, missing) in near_services(state, workload) {
             answer.find(about("SelectorMismatch", mismatch(&service, &missing)));
         }
@@ -116,7 +118,7 @@ type Missing = Vec<(String, String)>;
 
 /// Services that share a part of the workload's labels, or would select it if they were not ignored.
 fn near_services(state: &State, workload: WorkloadRef<'_>) -> BTreeMap<String, Missing> {
-    let labels = &workload.deployment.match_labels;
+    let labels = &workload.workload.match_labels;
     let mut near = BTreeMap::new();
     for (name, service) in state.services_in(&workload.name.namespace) {
         let pairs = service.selector.iter().map(|(key, value)| (key.clone(), value.clone()));

@@ -25,7 +25,7 @@ impl Index {
     /// (reconcile-spec 3.6.2).
     pub fn has_further_hosts(&self, identity: &str) -> bool {
         let clients = self.clients.get(identity).into_iter().flat_map(BTreeMap::keys).map(String::as_str);
-        std::iter::once(identity).chain(clients).any(|id| self.spelt(id).iter().any(|w| w.deployment.has_further_hosts))
+        std::iter::once(identity).chain(clients).any(|id| self.spelt(id).iter().any(|w| w.workload.has_further_hosts))
     }
 
     /// The RoutingPolicies for an identity (given in lower case), the oldest first.
@@ -41,6 +41,6 @@ impl Index {
     /// The workloads whose identity is spelt exactly so.
     fn spelt(&self, identity: &str) -> Vec<WorkloadRef<'_>> {
         let lower = identity.to_lowercase();
-        self.workloads(&lower).filter(|workload| workload.deployment.identity == identity).collect()
+        self.workloads(&lower).filter(|workload| workload.workload.identity == identity).collect()
     }
 }

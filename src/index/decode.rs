@@ -76,6 +76,20 @@ impl<'a> At<'a> {
         }
     }
 
+    /// A whole number from 0.
+    ///
+    /// # Errors
+    /// When it is something else, or larger than 4294967295.
+    pub fn count(&self) -> Result<Option<u32>, DecodeError> {
+        match self.value {
+            Value::Null => Ok(None),
+            value => match value.as_u64().and_then(|n| u32::try_from(n).ok()) {
+                Some(count) => Ok(Some(count)),
+                None => Err(self.error("a number from 0")),
+            },
+        }
+    }
+
     /// The elements of a list.
     ///
     /// # Errors
@@ -132,13 +146,18 @@ impl<'a> At<'a> {
         self.value
     }
 
-    /// An error about this place.
-    pub fn error(&self, expected: &'static str) -> DecodeError {
-        let value = match self.value {
+    /// The value for a message, cut if it is long.
+    pub fn shown(&self) -> String {
+        match self.value {
             Value::Null => "absent".to_owned(),
             Value::String(text) => name::shown(text),
             other => shorten(&other.to_string()),
-        };
+        }
+    }
+
+    /// An error about this place.
+    pub fn error(&self, expected: &'static str) -> DecodeError {
+        let value = self.shown();
         let field = if self.path.is_empty() { "the object".to_owned() } else { self.path.clone() };
         DecodeError { field, value, expected }
     }

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{DecodeError, Index, Name, NearMiss, State, Touched};
 use super::{
-    config_map, dependency, deployment, destination_rule, envoy_filter, namespace, node, routing_policy, service,
-    service_entry, sidecar, virtual_service,
+    config_map, dependency, deployment, destination_rule, envoy_filter, job, namespace, node, rollout, routing_policy,
+    service, service_entry, sidecar, virtual_service,
 };
 use crate::mesh::{Kind, MeshOptions, Origin};
 
@@ -46,11 +46,13 @@ pub struct Row {
 }
 
 /// Every watched kind; a new one is a file with an `impl Watched` and a row here.
-const REGISTRY: [Row; 12] = [
+const REGISTRY: [Row; 14] = [
     row::<namespace::Namespace>(),
     row::<node::Node>(),
     row::<service::Service>(),
     row::<deployment::Deployment>(),
+    row::<rollout::Rollout>(),
+    row::<job::Job>(),
     row::<dependency::Dependency>(),
     row::<config_map::ConfigMap>(),
     row::<service_entry::ServiceEntry>(),

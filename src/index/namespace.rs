@@ -27,8 +27,7 @@ impl Watched for Namespace {
 
     fn touched(index: &mut Index, origin: &Origin, name: &Name, _: Option<&Self>, _: Option<&Self>) -> Touched {
         let Some(state) = index.state(origin) else { return Touched::none() };
-        let identities: Vec<_> =
-            state.deployments_in(&name.name).map(|(_, deployment)| deployment.identity.clone()).collect();
+        let identities: Vec<_> = state.workloads_in(&name.name).map(|(_, _, w)| w.identity.clone()).collect();
         index.touched_with_servers(&identities)
     }
 }

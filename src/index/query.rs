@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::decode::DecodeError;
-use super::deployment::{Deployment, Ignored};
+use super::http_route::HttpRoute;
+use super::rollout::Rollout;
 use super::service::{Gateway, Port, Service};
+use super::workload::{Ignored, Workload, WorkloadKind};
 use super::{Index, Name, State};
 use crate::mesh::{ClusterId, Compact, Condition, Kind, ObjectKey, Origin, Reason};
 
@@ -15,34 +17,32 @@ use crate::mesh::{ClusterId, Compact, Condition, Kind, ObjectKey, Origin, Reason
 pub struct WorkloadRef<'a> {
     /// Its cluster.
     pub cluster: &'a ClusterId,
+    /// What it is.
+    pub kind: WorkloadKind,
     /// Its namespace and name.
     pub name: &'a Name,
     /// What is known of it.
-    pub deployment: &'a Deployment,
+    pub workload: &'a Workload,
 }
 
 impl WorkloadRef<'_> {
     /// For conditions.
     pub fn subject(&self) -> String {
-        format!("Deployment {}/{}", self.name.namespace, self.name.name)
+        format!("{} {}/{}", self.kind.kind(), self.name.namespace, self.name.name)
+    }
+
+    /// Older ones come first; of equals the order is fixed.
+    pub fn by_age(&self) -> (Option<i64>, &ClusterId, WorkloadKind, &Name) {
+        (self.workload.created_s, self.cluster, self.kind, self.name)
     }
 }
 
-/// The Service of a workload (reconcile-spec 2.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServiceMatch<'a> {
-    /// The oldest Service that selects it and has the port.
-    Found(&'a Name, Port),
-    /// Services select it, but none has the port.
-    NoPort,
-    /// No Service selects it.
-    NoService,
-}
-
 impl State {
-    /// The Deployments of a namespace.
-    pub fn deployments_in(&self, namespace: &str) -> impl Iterator<Item = (&Name, &Deployment)> {
-        in_namespace(&self.deployments, namespace)
+    /// Every workload, ignored ones too.
+    pub fn workloads(&self) -> impl Iterator<Item = (WorkloadKind, &Name, &Workload)> {
+        let deployments = self.deployments.iter().map(|(name, d)| (WorkloadKind::Deployment, name, &d.0));
+        let rollouts = self.rollouts.iter().map(|(name, r)| (WorkloadKind::Rollout, name, &r.workload));
+        deployments.chain(rollouts).chain(self.jobs.iter().map(|(name, j)| (WorkloadKind::Job, name, &j.0)))
     }
 
     /// The Services of a namespace.
@@ -50,15 +50,38 @@ impl State {
         in_namespace(&self.services, namespace)
     }
 
-    /// The workloads that count: neither they nor their namespace are ignored.
-    pub fn counts(&self, name: &Name) -> Option<&Deployment> {
-        self.deployments.get(name).filter(|deployment| self.ignored(name, deployment).is_none())
+    /// The workloads of a namespace, ignored ones too.
+    pub fn workloads_in(&self, namespace: &str) -> impl Iterator<Item = (WorkloadKind, &Name, &Workload)> {
+        let deployments = in_namespace(&self.deployments, namespace);
+        let deployments = deployments.map(|(name, d)| (WorkloadKind::Deployment, name, &d.0));
+        let rollouts = self.rollouts_in(namespace).map(|(name, r)| (WorkloadKind::Rollout, name, &r.workload));
+        let jobs = in_namespace(&self.jobs, namespace).map(|(name, j)| (WorkloadKind::Job, name, &j.0));
+        deployments.chain(rollouts).chain(jobs)
+    }
+
+    /// The Rollouts of a namespace.
+    pub fn rollouts_in(&self, namespace: &str) -> impl Iterator<Item = (&Name, &Rollout)> {
+        in_namespace(&self.rollouts, namespace)
+    }
+
+    /// The workloads that serve and count: neither they nor their namespace are ignored.
+    pub fn serving(&self) -> impl Iterator<Item = (WorkloadKind, &Name, &Workload)> {
+        let counting = self.workloads().filter(|(_, name, workload)| self.ignored(name, workload).is_none());
+        counting.filter(|(kind, ..)| WorkloadKind::SERVING.contains(kind))
     }
 
     /// What takes a workload out of the mesh, if anything does.
-    pub fn ignored(&self, name: &Name, deployment: &Deployment) -> Option<Ignored> {
+    pub fn ignored(&self, name: &Name, workload: &Workload) -> Option<Ignored> {
         let by_namespace = self.namespaces.contains_key(&Name::new("", &name.namespace));
-        deployment.ignored.or(by_namespace.then_some(Ignored::Namespace))
+        workload.ignored.or(by_namespace.then_some(Ignored::Namespace))
+    }
+
+    fn workload(&self, kind: WorkloadKind, name: &Name) -> Option<&Workload> {
+        match kind {
+            WorkloadKind::Deployment => self.deployments.get(name).map(|deployment| &deployment.0),
+            WorkloadKind::Rollout => self.rollouts.get(name).map(|rollout| &rollout.workload),
+            WorkloadKind::Job => self.jobs.get(name).map(|job| &job.0),
+        }
     }
 
     /// An observed object of a kind that is kept whole.
@@ -68,7 +91,7 @@ impl State {
             Kind::ServiceEntry => self.service_entries.get(&name).map(|kept| &kept.0),
             Kind::DestinationRule => self.destination_rules.get(&name).map(|kept| &kept.0),
             Kind::ConfigMap => self.config_maps.get(&name).map(|kept| &kept.0),
-            Kind::VirtualService => self.virtual_services.get(&name).map(|kept| &kept.0),
+            Kind::VirtualService => self.virtual_services.get(&name).and_then(|v| v.kept.as_ref()),
             Kind::Sidecar => self.sidecars.get(&name).map(|kept| &kept.0),
             Kind::EnvoyFilter => self.envoy_filters.get(&name).map(|kept| &kept.0),
             _ => None,
@@ -83,7 +106,10 @@ impl State {
             Kind::ServiceEntry => self.service_entries.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),
             Kind::DestinationRule => self.destination_rules.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),
             Kind::ConfigMap => self.config_maps.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),
-            Kind::VirtualService => self.virtual_services.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),
+            Kind::VirtualService => {
+                let all = self.virtual_services.iter();
+                all.filter_map(|(name, v)| Some((key(name), v.kept.as_ref()?))).collect()
+            }
             Kind::Sidecar => self.sidecars.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),
             Kind::EnvoyFilter => self.envoy_filters.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),
             _ => Vec::new(),
@@ -130,10 +156,10 @@ impl Index {
 
     /// As [`Self::workloads`], with those that do not count and why.
     pub fn every_workload<'a>(&'a self, identity: &str) -> impl Iterator<Item = (WorkloadRef<'a>, Option<Ignored>)> {
-        self.workloads.get(identity).into_iter().flatten().filter_map(|(cluster, name)| {
+        self.workloads.get(identity).into_iter().flatten().filter_map(|(cluster, kind, name)| {
             let state = self.clusters.get(cluster)?;
-            let deployment = state.deployments.get(name)?;
-            Some((WorkloadRef { cluster, name, deployment }, state.ignored(name, deployment)))
+            let workload = state.workload(*kind, name)?;
+            Some((WorkloadRef { cluster, kind: *kind, name, workload }, state.ignored(name, workload)))
         })
     }
 
@@ -148,30 +174,42 @@ impl Index {
         for client in self.clients.get(identity).into_iter().flat_map(BTreeMap::keys) {
             let lower = client.to_lowercase();
             let workloads = self.workloads(&lower);
-            clusters.extend(workloads.filter(|w| w.deployment.identity == *client).map(|w| w.cluster.clone()));
+            clusters.extend(workloads.filter(|w| w.workload.identity == *client).map(|w| w.cluster.clone()));
         }
         clusters
     }
 
-    /// The Service of a workload (reconcile-spec 2.4 S1, S2).
-    pub fn service_of(&self, workload: WorkloadRef<'_>) -> ServiceMatch<'_> {
-        let Some(state) = self.clusters.get(workload.cluster) else { return ServiceMatch::NoService };
-        let mut outcome = ServiceMatch::NoService;
-        let mut oldest: Option<(Option<i64>, &Name)> = None;
-        for (name, service) in in_namespace(&state.services, &workload.name.namespace) {
-            if service.ignored || !service.selects(workload.deployment) {
-                continue;
-            }
-            match service.mesh_port(workload.deployment.inbound_port) {
-                None if oldest.is_none() => outcome = ServiceMatch::NoPort,
-                Some(port) if oldest.is_none_or(|oldest| (service.created_s, name) < oldest) => {
-                    oldest = Some((service.created_s, name));
-                    outcome = ServiceMatch::Found(name, port);
-                }
-                _ => {}
-            }
+    /// The Rollout behind a workload, if it is one.
+    pub fn rollout(&self, workload: &WorkloadRef<'_>) -> Option<&Rollout> {
+        if workload.kind != WorkloadKind::Rollout {
+            return None;
         }
-        outcome
+        self.clusters.get(workload.cluster)?.rollouts.get(workload.name)
+    }
+
+    /// The Services that select a workload, the oldest first, each with the port that the mesh uses if it has
+    /// that one (reconcile-spec 2.4 S1, S2).
+    pub fn services_of(&self, workload: &WorkloadRef<'_>) -> Vec<(&Name, Option<Port>)> {
+        let Some(state) = self.clusters.get(workload.cluster) else { return Vec::new() };
+        let services = in_namespace(&state.services, &workload.name.namespace);
+        let mut selecting: Vec<_> =
+            services.filter(|(_, service)| !service.ignored && service.selects(workload.workload)).collect();
+        selecting.sort_by_key(|(name, service)| (service.created_s, *name));
+        let port = |service: &Service| service.mesh_port(workload.workload.inbound_port);
+        selecting.into_iter().map(|(name, service)| (name, port(service))).collect()
+    }
+
+    /// The http routes of a VirtualService of the workload's namespace; `None` if there is no such one.
+    pub fn http_routes(&self, workload: &WorkloadRef<'_>, virtual_service: &str) -> Option<&[HttpRoute]> {
+        let name = Name::new(&workload.name.namespace, virtual_service);
+        let found = self.clusters.get(workload.cluster)?.virtual_services.get(&name);
+        found.map(|virtual_service| virtual_service.routes.as_slice())
+    }
+
+    /// Whether a Service of this name is in the workload's namespace, whatever it selects.
+    pub fn has_service(&self, workload: &WorkloadRef<'_>, service: &str) -> bool {
+        let name = Name::new(&workload.name.namespace, service);
+        self.clusters.get(workload.cluster).is_some_and(|state| state.services.contains_key(&name))
     }
 
     /// Where other clusters reach `cluster`.
@@ -207,7 +245,7 @@ impl Index {
                      topology.kubernetes.io/region",
                 ));
             }
-            if state.gateway.is_none() && state.deployments.keys().any(|name| state.counts(name).is_some()) {
+            if state.gateway.is_none() && state.serving().next().is_some() {
                 found.push(self.no_gateway(id, &state.services));
             }
         }

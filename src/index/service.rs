@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::decode::{At, DecodeError};
-use super::deployment::{Deployment, InboundPort};
 use super::fold::Watched;
+use super::workload::{InboundPort, Workload};
 use super::{Index, Name, State, Touched};
 use crate::mesh::{Kind, MeshOptions, Origin, marks};
 
@@ -79,9 +79,9 @@ pub struct Gateway {
 }
 
 impl Service {
-    /// Whether it selects `deployment`: every pair of the selector is in `matchLabels` (reconcile-spec S1).
-    pub fn selects(&self, deployment: &Deployment) -> bool {
-        !self.selector.is_empty() && self.selector.iter().all(|(k, v)| deployment.match_labels.get(k) == Some(v))
+    /// Whether it selects `workload`: every pair of the selector is in `matchLabels` (reconcile-spec S1).
+    pub fn selects(&self, workload: &Workload) -> bool {
+        !self.selector.is_empty() && self.selector.iter().all(|(k, v)| workload.match_labels.get(k) == Some(v))
     }
 
     /// The port that the mesh uses for a workload (reconcile-spec P1, P2).
@@ -125,16 +125,16 @@ impl Watched for Service {
     fn touched(index: &mut Index, origin: &Origin, name: &Name, old: Option<&Self>, new: Option<&Self>) -> Touched {
         let either: Vec<_> = [old, new].into_iter().flatten().collect();
         let Some(state) = index.state_mut(origin) else { return Touched::none() };
-        let mut identities: BTreeSet<String> = state
-            .deployments_in(&name.namespace)
-            .filter(|(_, deployment)| either.iter().any(|service| service.selects(deployment)))
-            .map(|(_, deployment)| deployment.identity.clone())
-            .collect();
+        let selected = state.workloads_in(&name.namespace).map(|(_, _, workload)| workload);
+        let selected = selected.filter(|workload| either.iter().any(|service| service.selects(workload)));
+        let naming = state.rollouts_in(&name.namespace).filter(|(_, rollout)| rollout.names_service(&name.name));
+        let mut identities: BTreeSet<String> =
+            selected.chain(naming.map(|(_, rollout)| &rollout.workload)).map(|w| w.identity.clone()).collect();
         if either.iter().any(|service| service.gateway.is_some()) {
             let gateway = newest_gateway(&state.services);
             if gateway != state.gateway {
                 state.gateway = gateway;
-                identities.extend(state.deployments.values().map(|d| d.identity.clone()));
+                identities.extend(state.workloads().map(|(_, _, workload)| workload.identity.clone()));
             }
         }
         Touched::identities(identities)

@@ -9,8 +9,10 @@ use super::dependency::Dependency;
 use super::deployment::Deployment;
 use super::destination_rule::DestinationRule;
 use super::envoy_filter::EnvoyFilter;
+use super::job::Job;
 use super::namespace::Namespace;
 use super::node::Node;
+use super::rollout::Rollout;
 use super::routing_policy::RoutingPolicy;
 use super::service::{Gateway, Service};
 use super::service_entry::ServiceEntry;
@@ -53,6 +55,10 @@ pub struct State {
     pub services: BTreeMap<Name, Service>,
     /// Deployments with an identity.
     pub deployments: BTreeMap<Name, Deployment>,
+    /// Rollouts with an identity.
+    pub rollouts: BTreeMap<Name, Rollout>,
+    /// Jobs with an identity.
+    pub jobs: BTreeMap<Name, Job>,
     /// Dependency records (control cluster only).
     pub dependencies: BTreeMap<Name, Dependency>,
     /// ConfigMaps of the sync namespace.

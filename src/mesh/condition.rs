@@ -37,6 +37,12 @@ pub enum Reason {
     NoMatchingService,
     /// Services select it, none has the port that the mesh uses (reconcile-spec 2.5 P2).
     NoMeshPort,
+    /// The strategy of a Rollout is none that has a place in the mesh (reconcile-spec R6).
+    UnknownStrategy,
+    /// A Rollout names a Service that cannot serve it (reconcile-spec R1 to R3).
+    UnknownService,
+    /// The VirtualService or route that should hold a canary's weights is not there (reconcile-spec R2).
+    UnknownRoute,
     /// No Node of the cluster says in which region it is (reconcile-spec 2.6).
     NoRegion,
     /// The cluster's gateway has no address that other clusters could use (reconcile-spec 3.2.4).

@@ -159,15 +159,12 @@ impl Kind {
             | Self::Dependency
             | Self::ServiceEntry
             | Self::DestinationRule => true,
-            Self::Rollout
-            | Self::Job
-            | Self::GlobalTrafficPolicy
-            | Self::OutlierDetection
-            | Self::ClientConnectionConfig => false,
+            Self::Rollout => settings.workload.argo_rollouts,
+            Self::Job => settings.workload.client_discovery,
+            // Where Rollouts keep the weights of their canaries.
+            Self::VirtualService => settings.workload.argo_rollouts || routing.uses_virtual_services(),
+            Self::GlobalTrafficPolicy | Self::OutlierDetection | Self::ClientConnectionConfig => false,
             Self::RoutingPolicy | Self::EnvoyFilter => routing.routing_policy,
-            Self::VirtualService => {
-                routing.copy_customer_routing || routing.ingress_routing || !routing.additional_suffixes.is_empty()
-            }
             Self::Sidecar => routing.sidecar_update,
         }
     }
@@ -183,6 +180,30 @@ impl Kind {
             NamespaceScope::Sync => Some(&settings.sync_namespace),
             NamespaceScope::Dependency => Some(&settings.dependency_namespace),
             NamespaceScope::Istio => Some(&routing.istio_namespace),
+        }
+    }
+
+    /// Whether a cluster may lack the kind and be in order: it comes by a CRD of a product that not everybody
+    /// has. Absent is then the same as empty.
+    pub fn is_optional(self) -> bool {
+        match self {
+            Self::Rollout
+            | Self::GlobalTrafficPolicy
+            | Self::OutlierDetection
+            | Self::ClientConnectionConfig
+            | Self::RoutingPolicy => true,
+            Self::Namespace
+            | Self::Node
+            | Self::Service
+            | Self::Deployment
+            | Self::ConfigMap
+            | Self::Dependency
+            | Self::ServiceEntry
+            | Self::DestinationRule
+            | Self::Job
+            | Self::VirtualService
+            | Self::Sidecar
+            | Self::EnvoyFilter => false,
         }
     }
 

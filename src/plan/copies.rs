@@ -180,7 +180,7 @@ impl Planner {
                 let entry = ObjectKey::new(Kind::ServiceEntry, &self.options.sync_namespace, service.entry_name());
                 let has_it = |at: &&ClusterId| self.desired.get(*at).is_some_and(|d| d.contains_key(&entry));
                 let sources = service.sources.keys().filter(|_| !is_rule);
-                sources.chain(&service.dependents).filter(has_it).collect()
+                sources.chain(service.dependents.iter()).filter(has_it).collect()
             }
             // A mesh host that nobody serves leads nowhere, least of all in clusters that never called it.
             None if names::is_below_suffix(host, &self.options) => Vec::new(),

@@ -4,6 +4,7 @@ mod conditions;
 mod partial;
 mod properties;
 mod releases;
+mod rollouts;
 mod routing;
 mod world;
 

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::desired::names;
+use crate::desired::{HostRole, names};
 use crate::index::{State, observed};
 use crate::mesh::{Kind, MeshOptions, ObjectKey, marks};
 
@@ -26,12 +26,12 @@ pub(super) fn made_from(key: &ObjectKey, object: &Value, state: &State, options:
 }
 
 fn entry_made_from(entry: &Value) -> Option<&'static str> {
-    if marks::POLICY_ANNOTATIONS.iter().any(|name| marks::annotation(entry, name).is_some()) {
-        return Some("a GlobalTrafficPolicy");
-    }
-    let endpoints = entry.pointer("/spec/endpoints").and_then(Value::as_array)?;
-    let is_rollout = |endpoint: &Value| endpoint.pointer("/labels/type").and_then(Value::as_str) == Some("rollout");
-    endpoints.iter().any(is_rollout).then_some("an Argo Rollout")
+    // The prefix of a canary host is its own.
+    let is_policy = |name: &&str| {
+        let value = marks::annotation(entry, name).and_then(Value::as_str);
+        value.is_some_and(|value| *name != "dns-prefix" || value != HostRole::Canary.prefix())
+    };
+    marks::POLICY_ANNOTATIONS.iter().any(is_policy).then_some("a GlobalTrafficPolicy")
 }
 
 fn entry_key(host: &str, options: &MeshOptions) -> ObjectKey {

@@ -91,7 +91,7 @@ impl Planner {
             synced: state.synced,
             region: state.region.clone(),
             gateway: state.gateway.as_ref().map(|gateway| (gateway.address.clone(), gateway.port)),
-            workloads: state.deployments.keys().filter(|name| state.counts(name).is_some()).count(),
+            workloads: state.serving().count(),
             desired: self.desired.get(id).map_or(0, BTreeMap::len),
             pending: self.changes.get(id).map_or(0, BTreeMap::len),
         };

@@ -52,6 +52,11 @@ fn w02_no_ingress_address() {
 }
 
 #[test]
+fn w03_rollout_bluegreen() {
+    run("w03-rollout-bluegreen", &[]);
+}
+
+#[test]
 fn w06_identity_and_env() {
     run("w06-identity-and-env", &[]);
 }
@@ -59,6 +64,13 @@ fn w06_identity_and_env() {
 #[test]
 fn w07_ignore_rules() {
     run("w07-ignore-rules", &[]);
+}
+
+/// When the Deployment goes, the other endpoints of its cluster say at once what they are; in Admiral only at
+/// the next event.
+#[test]
+fn w14_deployment_rollout_migration() {
+    run("w14-deployment-rollout-migration", &["after-05/cluster-a"]);
 }
 
 #[test]
@@ -98,6 +110,11 @@ fn w24_no_region_label() {
 #[test]
 fn w25_same_identity_two_namespaces() {
     run("w25-same-identity-two-namespaces", &["after-03/cluster-a", "after-04/cluster-a"]);
+}
+
+#[test]
+fn w26_canary_without_istio() {
+    run("w26-canary-without-istio", &[]);
 }
 
 #[test]
@@ -148,6 +165,12 @@ fn w35_env_changes() {
     run("w35-env-changes", &["after-04/cluster-a", "after-04/cluster-c"]);
 }
 
+/// Each cluster has its own Services and weights; in Admiral those of a canary leak into other clusters.
+#[test]
+fn w36_canary_weights() {
+    run("w36-canary-weights-leak", &["after-05/cluster-b"]);
+}
+
 /// The oldest source cluster's protocol is everybody's; in Admiral the result is random.
 #[test]
 fn w37_protocol_conflict() {
@@ -163,6 +186,12 @@ fn w39_port_forms() {
 #[test]
 fn w41_former_source_goes_stale() {
     run("w41-former-source-goes-stale", &["after-04/cluster-a", "after-05/cluster-a"]);
+}
+
+/// As w14: the end is Admiral's, one event earlier.
+#[test]
+fn w42_migration_next_event() {
+    run("w42-migration-next-event", &["after-05/cluster-a"]);
 }
 
 /// Every cluster of the case has a region by the newer label, so nothing is frozen; in Admiral one cluster

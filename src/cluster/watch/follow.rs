@@ -17,6 +17,8 @@ use crate::cluster::backoff::Backoff;
 const WATCH_SECONDS: u32 = 30;
 /// Objects per page of a list.
 const PAGE: u32 = 500;
+/// How long a kind that a server does not have is not asked for.
+const ABSENT_WAIT: Duration = Duration::from_secs(60);
 /// A watch that worked for this long has recovered from what came before.
 const SETTLED: Duration = Duration::from_secs(30);
 
@@ -43,6 +45,11 @@ pub trait Listener<K>: Send {
 
     /// Takes one step. `false` ends the following.
     fn step(&mut self, step: Step<Self::Kept>) -> impl Future<Output = bool> + Send;
+
+    /// Whether the error means that there is nothing to follow: then it is tried again seldom.
+    fn is_absent(&self, _error: &watcher::Error) -> bool {
+        false
+    }
 }
 
 /// Follows `api` until the listener has had enough. `labels` selects objects; `streaming` asks for streamed
@@ -66,10 +73,12 @@ pub async fn follow<K>(
         if started.elapsed() >= SETTLED {
             backoff.reset();
         }
+        let is_absent = listener.is_absent(&error);
         if !listener.step(Step::Failed(error)).await {
             return;
         }
-        tokio::time::sleep(backoff.next_wait()).await;
+        let wait = backoff.next_wait();
+        tokio::time::sleep(if is_absent { ABSENT_WAIT + wait } else { wait }).await;
     }
 }
 

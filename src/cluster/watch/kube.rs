@@ -33,7 +33,7 @@ pub(super) async fn watch(
     };
     let backoff = Backoff::new(&(origin.to_string(), kind.name()));
     let streaming = target.streams_lists().await;
-    let mut listener = KindListener { origin, kind, events, listed: false, failure: None };
+    let mut listener = KindListener { origin, kind, events, listed: Listed::No, failure: None };
     follow(api, None, streaming, backoff, &mut listener).await;
 }
 
@@ -42,8 +42,17 @@ struct KindListener {
     origin: Origin,
     kind: Kind,
     events: EventSender,
-    listed: bool,
+    listed: Listed,
     failure: Option<String>,
+}
+
+/// Whether the reconciler has had a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listed {
+    No,
+    /// An empty one, in place of a kind that the server does not have.
+    Absent,
+    Yes,
 }
 
 impl Listener<DynamicObject> for KindListener {
@@ -63,7 +72,7 @@ impl Listener<DynamicObject> for KindListener {
         let origin = self.origin.clone();
         match step {
             Step::Listed(objects) => {
-                self.listed = true;
+                self.listed = Listed::Yes;
                 self.send(ClusterEvent::Listed { origin, kind: self.kind, objects }).await && self.recovered().await
             }
             Step::Applied(object) => self.send(ClusterEvent::Applied { origin, object }).await,
@@ -71,18 +80,25 @@ impl Listener<DynamicObject> for KindListener {
             Step::Failed(error) => self.failed(&error).await,
         }
     }
+
+    fn is_absent(&self, error: &watcher::Error) -> bool {
+        self.kind.is_optional() && is_missing_kind(self.kind, error)
+    }
 }
 
 impl KindListener {
     async fn failed(&mut self, error: &watcher::Error) -> bool {
         let missing = is_missing_kind(self.kind, error);
         // What was listed before stays: a server that forgets a kind is more likely to be ill than to mean it.
-        if missing && !self.listed {
-            self.listed = true;
+        if missing && self.listed == Listed::No {
+            self.listed = Listed::Absent;
             let empty = ClusterEvent::Listed { origin: self.origin.clone(), kind: self.kind, objects: Vec::new() };
             if !self.send(empty).await {
                 return false;
             }
+        }
+        if self.is_absent(error) && self.listed == Listed::Absent {
+            return self.recovered().await;
         }
         let message = explain(self.kind, error, missing);
         if self.failure.as_ref() == Some(&message) {
@@ -116,7 +132,11 @@ fn explain(kind: Kind, error: &watcher::Error, missing: bool) -> String {
     let plural =
         if kind.group().is_empty() { kind.plural().to_owned() } else { format!("{}.{}", kind.plural(), kind.group()) };
     if missing {
-        let product = if kind.group().ends_with("istio.io") { "Istio (its base chart)" } else { "Admiral" };
+        let product = match kind.group() {
+            "argoproj.io" => "Argo Rollouts",
+            group if group.ends_with("istio.io") => "Istio (its base chart)",
+            _ => "Admiral",
+        };
         return format!("{plural} are not installed in this cluster; install the CRDs of {product}, it is tried again");
     }
     let text = super::follow::describe(error);

@@ -33,7 +33,7 @@ pub fn prune(kind: Kind, object: &mut Value) {
     {
         fields.insert("status".to_owned(), serde_json::json!({ "loadBalancer": load_balancer }));
     }
-    if kind == Kind::Deployment
+    if matches!(kind, Kind::Deployment | Kind::Rollout | Kind::Job)
         && let Some(template) = object.pointer_mut("/spec/template").and_then(Value::as_object_mut)
     {
         template.remove("spec");

@@ -46,6 +46,13 @@ pub struct RoutingSettings {
     pub ingress_lb_policy: String,
 }
 
+impl RoutingSettings {
+    /// Whether VirtualServices are written or copied.
+    pub fn uses_virtual_services(&self) -> bool {
+        self.copy_customer_routing || self.ingress_routing || !self.additional_suffixes.is_empty()
+    }
+}
+
 impl Default for RoutingSettings {
     fn default() -> Self {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();

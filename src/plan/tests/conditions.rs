@@ -177,7 +177,7 @@ fn foreign_objects_stay_each_kind_for_itself() {
 }
 
 #[test]
-fn what_admiral_made_from_rollouts_and_policies_is_left_as_it_is() {
+fn what_admiral_made_from_policies_is_left_as_it_is() {
     let mut world = World::with_greeting();
     let owned = |kind: &str, name: &str, annotations: Value, spec: Value| {
         let mut annotations = annotations;
@@ -185,13 +185,9 @@ fn what_admiral_made_from_rollouts_and_policies_is_left_as_it_is() {
         json!({"apiVersion": "networking.istio.io/v1alpha3", "kind": kind, "spec": spec, "metadata": {"name": name,
             "namespace": "admiral-sync", "annotations": annotations}})
     };
-    let rollout = json!({"hosts": ["stage.ro.global"], "endpoints": [{"address": "ro.ns.svc.cluster.local",
-        "labels": {"type": "rollout"}}]});
     let policy = json!({"associated-gtp": "gtp1", "dns-prefix": "west"});
     let pinned = json!({"loadBalancer": {"localityLbSetting": {"distribute": []}}});
     let objects = [
-        owned("ServiceEntry", "stage.ro.global-se", json!({}), rollout),
-        owned("DestinationRule", "stage.ro.global-default-dr", json!({}), json!({"host": "stage.ro.global"})),
         owned("ServiceEntry", "west.stage.x.global-se", policy, json!({"hosts": ["west.stage.x.global"]})),
         owned(
             "DestinationRule",
@@ -210,18 +206,12 @@ fn what_admiral_made_from_rollouts_and_policies_is_left_as_it_is() {
     world.settle();
     let after: Vec<Option<Value>> = objects.iter().map(|object| world.get("a", &key_of(object))).collect();
     assert_eq!(before, after);
-    assert_eq!(world.reasons().iter().filter(|reason| reason.ends_with(": Unsupported")).count(), 4);
-    // Also a host that a workload of ours would have: its canary endpoints are not taken away.
-    let mut shared = world.entry("a", "stage.greeting.global").unwrap();
-    shared["spec"]["endpoints"] = json!([{"address": "ro.ns.svc.cluster.local", "labels": {"type": "rollout"}}]);
-    world.put("a", shared.clone());
+    assert_eq!(world.reasons().iter().filter(|reason| reason.ends_with(": Unsupported")).count(), 2);
+    // A Rollout's are ours: without the Rollout they go.
+    let rollout = json!({"hosts": ["canary.stage.ro.global"], "endpoints": [{"address": "ro.ns.svc.cluster.local",
+        "labels": {"type": "rollout"}}]});
+    let canary = owned("ServiceEntry", "canary.stage.ro.global-se", json!({"dns-prefix": "canary"}), rollout);
+    world.put("a", canary);
     world.settle();
-    assert_eq!(world.entry("a", "stage.greeting.global").unwrap()["spec"], shared["spec"]);
-    // Who deletes the entry gets the host made anew, and its rule looked after again.
-    world.remove("a", &entry_key("stage.ro.global"));
-    world.put("a", deployment("ns", "ro", "ro", "stage"));
-    world.put("a", service("ns", "ro"));
-    world.settle();
-    let rule = ObjectKey::new(Kind::DestinationRule, "admiral-sync", "stage.ro.global-default-dr");
-    assert!(world.get("a", &rule).unwrap().pointer("/spec/trafficPolicy/tls").is_some());
+    assert_eq!(world.entry("a", "canary.stage.ro.global"), None);
 }

@@ -29,8 +29,29 @@ fn put() -> impl Strategy<Value = Act> {
         },
     );
     let port = prop::sample::select(vec!["http", "grpc", "tcp"]);
-    let service = (cluster(), name, port, year).prop_map(|(cluster, name, port, year)| {
+    let rollout = (cluster(), name.clone(), identity.clone(), strategy(), year.clone()).prop_map(
+        |(cluster, name, identity, strategy, year)| {
+            let mut object = rollout("ns", name, identity, "stage", strategy);
+            object["metadata"]["creationTimestamp"] = json!(format!("{year}-01-01T00:00:00Z"));
+            Act::Put(cluster, object)
+        },
+    );
+    let job = (cluster(), name.clone(), identity.clone())
+        .prop_map(|(cluster, name, identity)| Act::Put(cluster, job("ns", name, identity)));
+    let weight = prop::sample::select(vec![0, 1, 30]);
+    let route = (prop::sample::select(vec!["main", "other"]), weight.clone(), weight).prop_map(|(name, s, c)| {
+        json!({"name": name, "route": [{"destination": {"host": "d0"}, "weight": s},
+            {"destination": {"host": "d1.ns.svc"}, "weight": c}]})
+    });
+    let routes = (cluster(), prop::collection::vec(route, 0..3)).prop_map(|(cluster, http)| {
+        let object = json!({"apiVersion": "networking.istio.io/v1beta1", "kind": "VirtualService",
+            "metadata": {"name": "vs", "namespace": "ns"}, "spec": {"hosts": ["x"], "http": http}});
+        Act::Put(cluster, object)
+    });
+    let app = prop_oneof![3 => Just(None), 1 => name.clone().prop_map(Some)];
+    let service = (cluster(), name, app, port, year).prop_map(|(cluster, name, app, port, year)| {
         let mut object = service("ns", name);
+        object["spec"]["selector"]["app"] = json!(app.unwrap_or(name));
         object["metadata"]["creationTimestamp"] = json!(format!("{year}-01-01T00:00:00Z"));
         object["spec"]["ports"][0]["name"] = json!(port);
         Act::Put(cluster, object)
@@ -40,7 +61,10 @@ fn put() -> impl Strategy<Value = Act> {
     let gateway = (cluster(), prop::sample::select(vec!["x.lb", "y.lb", ""]))
         .prop_map(|(cluster, host)| Act::Put(cluster, gateway(host)));
     let region = (cluster(), prop::sample::select(vec!["east", "west", ""])).prop_map(|(c, r)| Act::Put(c, node(r)));
-    prop_oneof![6 => workload, 5 => service, 2 => record, 1 => gateway, 1 => region, 4 => optional()]
+    prop_oneof![
+        5 => workload, 4 => rollout, 6 => service, 2 => routes, 1 => job, 2 => record, 1 => gateway, 1 => region,
+        4 => optional()
+    ]
 }
 
 /// What optional objects are made from.
@@ -88,6 +112,18 @@ fn sidecars(acts: &[Act]) -> BTreeMap<&'static str, Value> {
         }
     }
     last
+}
+
+fn strategy() -> impl Strategy<Value = Value> {
+    let name = || prop::sample::select(vec!["", "d0", "d1", "d2"]);
+    let route = prop::sample::select(vec![json!([]), json!(["main"])]);
+    let blue_green = (name(), name())
+        .prop_map(|(active, preview)| json!({"blueGreen": {"activeService": active, "previewService": preview}}));
+    let istio = (name(), name(), route).prop_map(|(stable, canary, routes)| {
+        json!({"canary": {"stableService": stable, "canaryService": canary,
+            "trafficRouting": {"istio": {"virtualService": {"name": "vs", "routes": routes}}}}})
+    });
+    prop_oneof![3 => blue_green, 4 => istio, 1 => Just(json!({"canary": {}})), 1 => Just(json!({"recreate": {}}))]
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -170,10 +206,14 @@ proptest! {
         }
         world.settle();
         let written = [Kind::VirtualService, Kind::DestinationRule];
-        let read = [Kind::Deployment, Kind::Service, Kind::Dependency, Kind::RoutingPolicy];
-        let user_made = |key: &ObjectKey| match key.namespace.as_str() {
-            "ns" => written.contains(&key.kind) || read.contains(&key.kind),
-            namespace => namespace != "istio-system" && read.contains(&key.kind),
+        let workloads = [Kind::Deployment, Kind::Rollout, Kind::Job];
+        let read = [Kind::Service, Kind::Dependency, Kind::RoutingPolicy];
+        let user_made = |key: &ObjectKey| {
+            let is_read = workloads.contains(&key.kind) || read.contains(&key.kind);
+            match key.namespace.as_str() {
+                "ns" => written.contains(&key.kind) || is_read,
+                namespace => namespace != "istio-system" && is_read,
+            }
         };
         for ((cluster, key), _) in world.objects() {
             if user_made(&key) {

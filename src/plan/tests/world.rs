@@ -201,6 +201,21 @@ pub fn deployment(namespace: &str, name: &str, identity: &str, env: &str) -> Val
             "annotations": {"sidecar.istio.io/inject": "true", "admiral.io/env": env}}}}})
 }
 
+pub fn rollout(namespace: &str, name: &str, identity: &str, env: &str, strategy: Value) -> Value {
+    let mut object = deployment(namespace, name, identity, env);
+    object["apiVersion"] = json!("argoproj.io/v1alpha1");
+    object["kind"] = json!("Rollout");
+    object["spec"]["strategy"] = strategy;
+    object
+}
+
+pub fn job(namespace: &str, name: &str, identity: &str) -> Value {
+    let mut object = deployment(namespace, name, identity, "any");
+    object["apiVersion"] = json!("batch/v1");
+    object["kind"] = json!("Job");
+    object
+}
+
 pub fn service(namespace: &str, name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Service",
         "metadata": {"name": name, "namespace": namespace, "creationTimestamp": "2024-01-01T00:00:00Z"},
