@@ -9,9 +9,12 @@ pub mod copy;
 mod destination_rule;
 mod endpoint;
 mod envoy_filter;
+mod export;
 mod ingress;
 mod mesh_service;
 pub mod ownership;
+pub mod policy;
+mod ports;
 pub mod released;
 mod resolve;
 mod service_entry;
@@ -28,7 +31,9 @@ use crate::index::Index;
 use crate::mesh::{ClusterId, MeshOptions, ObjectKey, marks};
 pub use addresses::AddressBook;
 pub use endpoint::Endpoint;
+pub use export::export_to;
 pub use mesh_service::{HostRole, Local, MeshService, Source};
+pub use policy::preferred_region;
 pub use resolve::{Resolved, resolve};
 pub use shared::{Asked, assemble, is_shared};
 pub use wanted::{Identity, Parts, Wanted, wanted};
@@ -43,10 +48,16 @@ pub struct Placement<'a> {
     pub options: &'a MeshOptions,
     /// The service.
     pub service: &'a MeshService,
+    /// The cluster.
+    pub cluster: &'a ClusterId,
+    /// Its region.
+    pub region: &'a str,
     /// How the cluster reaches it, sorted.
     pub endpoints: &'a [Endpoint],
     /// The address of its host.
     pub address: Option<IpAddr>,
+    /// The namespaces that see it; empty means all.
+    pub export_to: &'a [String],
 }
 
 /// A generator: the name and spec-bearing object of one Istio kind for one placement.
@@ -68,7 +79,15 @@ pub fn generate(index: &Index, book: &AddressBook, service: &MeshService) -> Obj
         if endpoints.is_empty() {
             continue;
         }
-        let placement = Placement { options: index.options(), service, endpoints: &endpoints, address };
+        let placement = Placement {
+            options: index.options(),
+            service,
+            cluster,
+            region: index.region(cluster).unwrap_or_default(),
+            endpoints: &endpoints,
+            address,
+            export_to: &export_to(index, service, cluster),
+        };
         for generator in GENERATORS {
             let (key, object) = generator(&placement);
             objects.insert((cluster.clone(), key), object);
@@ -117,6 +136,11 @@ pub mod names {
     /// The DestinationRule of a host with a policy's prefix.
     pub fn prefixed_rule(host: &str) -> String {
         format!("{}-dr", host.to_lowercase())
+    }
+
+    /// The ServiceEntries whose host may have the DestinationRule of this name.
+    pub fn entries_of_rule(rule: &str) -> impl Iterator<Item = String> {
+        ["-default-dr", "-dr"].into_iter().filter_map(move |suffix| rule.strip_suffix(suffix)).map(entry)
     }
 
     /// The VirtualService of further hosts, of which this is the first (reconcile-spec 3.6.2).

@@ -4,6 +4,7 @@
 //! order of events nor time enters. An object that cannot be read is reported and leaves its previous version
 //! in force. Events of unknown clusters and of objects outside the watched namespaces change nothing.
 
+pub mod client_connection_config;
 mod clients;
 pub mod config_map;
 pub mod decode;
@@ -12,12 +13,16 @@ pub mod deployment;
 pub mod destination_rule;
 pub mod envoy_filter;
 mod fold;
+pub mod global_traffic_policy;
 pub mod http_route;
 pub mod job;
 pub mod namespace;
 mod near_miss;
 pub mod node;
 pub mod observed;
+pub mod outlier_detection;
+pub mod policy;
+mod port;
 mod query;
 pub mod rollout;
 pub mod routing_policy;
@@ -51,6 +56,8 @@ pub struct Index {
     clusters: BTreeMap<ClusterId, State>,
     /// Identity in lower case -> its workloads, ignored ones too.
     workloads: BTreeMap<String, BTreeSet<(ClusterId, WorkloadKind, Name)>>,
+    /// Identity in lower case -> its traffic policies.
+    policies: BTreeMap<String, BTreeSet<(Kind, ClusterId, Name)>>,
     /// Destination -> client -> number of records that say so.
     clients: BTreeMap<String, BTreeMap<String, usize>>,
     /// Client -> destination -> number of records that say so.
@@ -67,6 +74,7 @@ impl Index {
             control: State::default(),
             clusters: BTreeMap::new(),
             workloads: BTreeMap::new(),
+            policies: BTreeMap::new(),
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
             routing_policies: BTreeMap::new(),
@@ -98,6 +106,10 @@ impl Index {
         });
         self.routing_policies.retain(|_, policies| {
             policies.retain(|(of, _)| of != cluster);
+            !policies.is_empty()
+        });
+        self.policies.retain(|_, policies| {
+            policies.retain(|(_, of, _)| of != cluster);
             !policies.is_empty()
         });
         Touched::all()

@@ -18,5 +18,6 @@ pub use condition::{Condition, Reason};
 pub use key::{ClusterId, ObjectKey, Origin};
 pub use kind::{Kind, NamespaceScope, WatchScope};
 pub use options::{
-    EntrySettings, MeshOptions, MeshSettings, OptionError, PolicySettings, RoutingSettings, WorkloadSettings,
+    EntrySettings, ExtensionSettings, MeshOptions, MeshSettings, OptionError, PolicySettings, RoutingSettings,
+    WorkloadSettings,
 };

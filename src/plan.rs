@@ -9,10 +9,10 @@ mod copies;
 mod diff;
 mod dirty;
 mod observe;
+mod order;
 mod parts;
 mod release;
 mod standing;
-mod unsupported;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,8 +58,8 @@ pub struct Planner {
     desired: BTreeMap<ClusterId, BTreeMap<ObjectKey, Compact>>,
     changes: BTreeMap<ClusterId, BTreeMap<ObjectKey, Op<Compact>>>,
     foreign: BTreeSet<(ClusterId, ObjectKey)>,
-    /// Owned objects that were made from what Flagship does not read yet.
-    unsupported: BTreeMap<(ClusterId, ObjectKey), &'static str>,
+    /// Pending updates that send all traffic of a host to another region: this one.
+    turning: BTreeMap<(ClusterId, ObjectKey), String>,
     releasing: release::Releasing,
     /// Admiral's own record of addresses, if it cannot be read.
     unreadable_record: Option<Condition>,
@@ -84,7 +84,7 @@ impl Planner {
             desired: BTreeMap::new(),
             changes: BTreeMap::new(),
             foreign: BTreeSet::new(),
-            unsupported: BTreeMap::new(),
+            turning: BTreeMap::new(),
             releasing: release::Releasing::new(),
             unreadable_record: None,
             recomputed: 0,
@@ -278,7 +278,7 @@ impl Planner {
         for (cluster, changes) in &self.changes {
             keys.extend(changes.keys().map(|key| (cluster.clone(), key.clone())));
         }
-        keys.extend(self.foreign.iter().chain(self.unsupported.keys()).chain(self.parts.objects()).cloned());
+        keys.extend(self.foreign.iter().chain(self.parts.objects()).cloned());
         keys
     }
 

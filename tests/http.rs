@@ -176,11 +176,17 @@ async fn hosts_are_found_by_any_part_of_their_name() {
 }
 
 #[tokio::test]
-async fn no_traffic_policy_is_found() {
+async fn a_traffic_policy_is_found_by_identity_and_env() {
     let service = Service::synced();
     let answer = service.get("/identity/greeting/globaltrafficpolicy?env=stage").await;
+    assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, "application/json"));
+    assert_eq!(
+        answer.body,
+        r#"{"metadata":{"name":"gtp1","namespace":"sample","creationTimestamp":null},"spec":{"policy":[{"dnsPrefix":"west"}]},"status":{"clustersSynced":0,"state":""}}"#
+    );
+    let answer = service.get("/identity/greeting/globaltrafficpolicy?env=prod").await;
     assert_eq!((answer.status, answer.header("content-type")), (StatusCode::NOT_FOUND, "application/json"));
-    assert_eq!(answer.body, r#"{"error":"globaltraffic policy with identity: greeting and env: stage was not found"}"#);
+    assert_eq!(answer.body, r#"{"error":"globaltraffic policy with identity: greeting and env: prod was not found"}"#);
     let answer = service.get("/identity/greeting/globaltrafficpolicy").await;
     assert!(answer.body.contains("env: default was"), "{}", answer.body);
 }

@@ -3,6 +3,7 @@
 
 mod clusters;
 mod entry;
+mod extension;
 mod lease;
 mod log;
 mod mesh;

@@ -102,6 +102,8 @@ pub enum Query {
     ServiceEntries(String, oneshot::Sender<Option<Vec<Value>>>),
     /// Hosts of Flagship's ServiceEntries with the clusters that have them.
     Hosts(oneshot::Sender<BTreeMap<String, Vec<String>>>),
+    /// The GlobalTrafficPolicy in force for an identity and env.
+    TrafficPolicy(String, String, oneshot::Sender<Option<Value>>),
     /// At most this many pending changes.
     Plan(usize, oneshot::Sender<Vec<PendingChange>>),
     /// Why the objects of an identity are where they are.
@@ -143,6 +145,14 @@ impl MeshHandle {
     /// When the reconciler is busy or has ended.
     pub async fn hosts(&self) -> Result<BTreeMap<String, Vec<String>>, QueryError> {
         self.ask(Query::Hosts).await
+    }
+
+    /// The GlobalTrafficPolicy in force for an identity and env, both as written.
+    ///
+    /// # Errors
+    /// When the reconciler is busy or has ended.
+    pub async fn traffic_policy(&self, identity: &str, env: &str) -> Result<Option<Value>, QueryError> {
+        self.ask(|reply| Query::TrafficPolicy(identity.to_owned(), env.to_owned(), reply)).await
     }
 
     /// At most `limit` pending changes.

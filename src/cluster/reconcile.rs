@@ -5,6 +5,7 @@
 //! observation, not from a belief.
 
 mod answer;
+mod order;
 pub mod queue;
 pub mod sync;
 mod write;
@@ -28,7 +29,7 @@ use crate::checker::permit::ModeReader;
 use crate::clock::SharedClock;
 use crate::instant::Instant;
 use crate::lease::Eligibility;
-use crate::mesh::{ClusterId, Condition, Kind, ObjectKey, Op, Origin, marks};
+use crate::mesh::{ClusterId, Condition, Kind, Origin, marks};
 use crate::metrics::Metrics;
 use crate::plan::Planner;
 use queue::Queue;
@@ -282,11 +283,6 @@ impl Reconciler {
         let may_write = self.wiring.gate.permit().is_some() && self.sync.is_plannable();
         let queues = self.members.values().filter(|_| may_write).filter_map(|member| member.queue.wake_at());
         queues.chain(grace).chain(self.report_at).min()
-    }
-
-    fn is_blocked(planner: &Planner, cluster: &ClusterId, key: &ObjectKey) -> bool {
-        let change = planner.pending(cluster, key);
-        matches!(change, Some(Op::Delete { requires: Some(first), .. }) if planner.pending(cluster, first).is_some())
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 use super::{Local, MeshService, Source};
+use crate::index::service::Gateway;
 use crate::index::workload::WorkloadKind;
 use crate::index::{Index, observed};
 use crate::mesh::{ClusterId, Kind, MeshOptions, ObjectKey};
@@ -12,7 +13,7 @@ use crate::mesh::{ClusterId, Kind, MeshOptions, ObjectKey};
 /// An endpoint of a ServiceEntry. Sorted by locality, then address.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoint {
-    /// Region.
+    /// Region, with the zone if that is known.
     pub locality: String,
     /// Host name or IP.
     pub address: String,
@@ -26,25 +27,37 @@ impl Endpoint {
         is_local(&self.address) || self.address.parse::<Ipv4Addr>().is_ok()
     }
 
-    fn new(service: &MeshService, region: &str, (address, port): (&str, u16), kind: Option<WorkloadKind>) -> Self {
+    fn new(service: &MeshService, locality: &str, (address, port): (&str, u16), kind: Option<WorkloadKind>) -> Self {
         let mut value = json!({
             "address": address,
             "labels": {"security.istio.io/tlsMode": "istio"},
-            "locality": region,
+            "locality": locality,
             "ports": {service.protocol.as_str(): port},
         });
         if let Some(kind) = kind {
             value["labels"]["type"] = json!(kind.endpoint_type());
         }
-        Self { locality: region.to_owned(), address: address.to_owned(), value }
+        Self { locality: locality.to_owned(), address: address.to_owned(), value }
     }
 
-    fn local(options: &MeshOptions, service: &MeshService, region: &str, local: &Local) -> Self {
+    fn local(options: &MeshOptions, service: &MeshService, locality: &str, local: &Local) -> Self {
         let absolute = options.enable_absolute_fqdn && options.enable_absolute_fqdn_for_local_endpoints;
         let address = format!("{}{}", local.host(), if absolute { "." } else { "" });
-        let mut endpoint = Self::new(service, region, (&address, local.port), Some(local.kind));
+        let mut endpoint = Self::new(service, locality, (&address, local.port), Some(local.kind));
+        for port in &service.further_ports {
+            endpoint.value["ports"][port.name()] = json!(port.number);
+        }
         if let Some(weight) = local.weight {
             endpoint.value["weight"] = json!(weight);
+        }
+        endpoint
+    }
+
+    /// The gateway knows by the name of the host and the number of the port where to go.
+    fn remote(service: &MeshService, locality: &str, gateway: &Gateway, kind: Option<WorkloadKind>) -> Self {
+        let mut endpoint = Self::new(service, locality, (&gateway.address, gateway.port), kind);
+        for port in &service.further_ports {
+            endpoint.value["ports"][port.name()] = json!(gateway.port);
         }
         endpoint
     }
@@ -59,7 +72,7 @@ pub fn endpoints(index: &Index, service: &MeshService, cluster: &ClusterId) -> V
     for (of, source) in service.sources.iter() {
         if of == cluster {
             let locals = source.locals.iter();
-            endpoints.extend(locals.map(|local| Endpoint::local(index.options(), service, &source.region, local)));
+            endpoints.extend(locals.map(|local| Endpoint::local(index.options(), service, &source.locality, local)));
         } else if let Some(gateway) = &source.gateway
             // Two clusters behind one address are one endpoint, and behind our own address we are it.
             && own_gateway.is_none_or(|own| own.address != gateway.address)
@@ -67,7 +80,7 @@ pub fn endpoints(index: &Index, service: &MeshService, cluster: &ClusterId) -> V
         {
             // Reconcile-spec R5: beside two kinds of its own a cluster does not tell those of others.
             let kind = source.kind().filter(|_| !is_migrating);
-            endpoints.push(Endpoint::new(service, &source.region, (&gateway.address, gateway.port), kind));
+            endpoints.push(Endpoint::remote(service, &source.locality, gateway, kind));
         }
     }
     for kept in unknown_endpoints(index, service, cluster) {

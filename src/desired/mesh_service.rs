@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::index::service::{Gateway, Protocol};
+use crate::index::service::{Gateway, Port, Protocol};
 use crate::index::workload::WorkloadKind;
 use crate::mesh::ClusterId;
 
 use super::names;
+use super::policy::HostPolicy;
 
 /// One host of the mesh. Cheap to clone: hosts of one workload share where it runs and who calls it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,10 +23,14 @@ pub struct MeshService {
     pub host: String,
     /// That of the oldest source (case w37).
     pub protocol: Protocol,
+    /// Ports beside the one that is number 80, in ascending order.
+    pub further_ports: Vec<Port>,
     /// The clusters that run it; never empty.
     pub sources: Arc<BTreeMap<ClusterId, Source>>,
     /// The clusters that only call it.
     pub dependents: Arc<BTreeSet<ClusterId>>,
+    /// What traffic policies say of the host.
+    pub policy: HostPolicy,
 }
 
 /// The hosts that one workload may have (reconcile-spec 2.7).
@@ -58,6 +63,10 @@ impl HostRole {
 pub struct Source {
     /// Its region.
     pub region: String,
+    /// Its region, with the zone if that is known.
+    pub locality: String,
+    /// When its oldest workload was made, in Unix seconds; `None`, the oldest, if unknown.
+    pub created_s: Option<i64>,
     /// Where other clusters reach it.
     pub gateway: Option<Gateway>,
     /// Where it is reached within the cluster, by kind of workload and Service; never empty.
@@ -84,9 +93,22 @@ impl MeshService {
     pub fn entry_name(&self) -> String {
         names::entry(&self.host)
     }
+
+    /// The name of its DestinationRule (reconcile-spec DR1).
+    pub fn rule_name(&self) -> String {
+        match self.policy.prefix {
+            None => names::rule(&self.host),
+            Some(_) => names::prefixed_rule(&self.host),
+        }
+    }
 }
 
 impl Source {
+    /// Whether a Service of that namespace answers.
+    pub fn is_in(&self, namespace: &str) -> bool {
+        self.locals.iter().any(|local| local.namespace == namespace)
+    }
+
     /// The kind of workload that answers at the gateway: of two the Deployment (reconcile-spec R5, case w14).
     pub fn kind(&self) -> Option<WorkloadKind> {
         self.locals.iter().map(|local| local.kind).min()

@@ -14,7 +14,8 @@ use crate::index::workload::WorkloadKind;
 use crate::index::{Index, WorkloadRef};
 use crate::mesh::{ClusterId, Condition, Reason, name};
 
-use super::{HostRole, MeshService, Source};
+use super::policy::{self, HostPolicy};
+use super::{HostRole, MeshService, Source, ports};
 use serving::Serving;
 
 /// The services of an identity, and what was wrong with its workloads.
@@ -47,7 +48,10 @@ pub fn resolve(index: &Index, identity: &str) -> Resolved {
         let group = same_spelling(group, "env", |w| &w.workload.env, &mut conditions);
         services.extend(hosts(index, &group, &mut conditions));
     }
-    Resolved { services: unique(services, &mut conditions), conditions }
+    let mut resolved = Resolved { services: unique(services, &mut conditions), conditions };
+    ports::expand(index, &mut resolved);
+    policy::expand(index, identity, &mut resolved);
+    resolved
 }
 
 /// The workloads that spell a name as the first, the oldest, does.
@@ -101,8 +105,10 @@ fn hosts(index: &Index, workloads: &[WorkloadRef<'_>], conditions: &mut Vec<Cond
             role,
             host,
             protocol: *protocol,
+            further_ports: Vec::new(),
             sources: Arc::new(sources),
             dependents: Arc::new(dependents),
+            policy: HostPolicy::default(),
         });
     }
     services
@@ -118,6 +124,8 @@ fn sources(index: &Index, role: HostRole, serving: &[(WorkloadRef<'_>, Serving)]
         }
         let source = sources.entry(workload.cluster.clone()).or_insert_with(|| Source {
             region: index.region(workload.cluster).unwrap_or_default().to_owned(),
+            locality: index.locality(workload.cluster).unwrap_or_default(),
+            created_s: workload.workload.created_s,
             gateway: index.gateway(workload.cluster).cloned(),
             locals: Vec::new(),
         });

@@ -86,8 +86,8 @@ fn why_ignored(ignored: Ignored, workload: WorkloadRef<'_>, options: &MeshOption
             "NotInjected",
             format!(
                 "its pod template lacks the annotation {}: \"true\", so it is taken for a workload outside the mesh; add \
-                 the annotation under spec.template.metadata.annotations (a label of that name and the namespace's \
-                 injection label do not count)",
+                 the annotation under spec.template.metadata.annotations (labels, and those of the namespace, count with \
+                 --istio-injection only)",
                 options.deployment_annotation
             ),
         ),

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
-use super::go_json::ServiceEntry;
+use super::go_json::{GlobalTrafficPolicy, ServiceEntry};
 use super::{HttpState, plain};
 use crate::cluster::query::QueryError;
 
@@ -81,11 +81,19 @@ pub async fn blank_identity() -> Response {
     plain(StatusCode::BAD_REQUEST, "identity not provided as part of the request\n")
 }
 
-/// `GET /identity/{identity}/globaltrafficpolicy`: none is ever in effect until policies are supported.
-pub async fn traffic_policy(Path(identity): Path<String>, uri: Uri) -> Response {
+/// `GET /identity/{identity}/globaltrafficpolicy`: the one in force, found by the exact identity and env.
+pub async fn traffic_policy(State(state): State<HttpState>, Path(identity): Path<String>, uri: Uri) -> Response {
     let parameters = Query::<Vec<(String, String)>>::try_from_uri(&uri).map(|q| q.0).unwrap_or_default();
     let env = parameters.into_iter().find(|(name, _)| name == "env").map(|(_, env)| env);
     let env = env.filter(|env| !env.is_empty()).unwrap_or_else(|| DEFAULT_ENV.to_owned());
+    match state.mesh.traffic_policy(&identity, &env).await {
+        Ok(Some(policy)) => return Json(GlobalTrafficPolicy(&policy)).into_response(),
+        Ok(None) => {}
+        Err(error) => {
+            let error = json!({ "error": error.to_string() });
+            return (StatusCode::INTERNAL_SERVER_ERROR, Json(error)).into_response();
+        }
+    }
     let error = format!("globaltraffic policy with identity: {identity} and env: {env} was not found");
     (StatusCode::NOT_FOUND, Json(json!({ "error": error }))).into_response()
 }

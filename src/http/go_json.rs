@@ -7,6 +7,10 @@ use serde_json::{Map, Value};
 /// after them by name, `creationTimestamp` and `status` always there.
 pub struct ServiceEntry<'a>(pub &'a Value);
 
+/// A GlobalTrafficPolicy that serializes as Admiral's API does: without its kind, without zeros in its entries,
+/// with a status that nobody sets.
+pub struct GlobalTrafficPolicy<'a>(pub &'a Value);
+
 /// Which keys come first, and the shapes of what is under them.
 struct Shape {
     order: &'static [&'static str],
@@ -75,6 +79,58 @@ const OBJECT: Shape = Shape {
     always: &[("status", Absent::EmptyObject)],
 };
 
+const ENTRY: Shape = Shape {
+    order: &["dns", "lbType", "target", "dnsPrefix", "outlier_detection"],
+    children: &[("target", &TARGET), ("outlier_detection", &EJECTION)],
+    always: &[],
+};
+
+const TARGET: Shape = Shape { order: &["region", "weight"], children: &[], always: &[] };
+
+const EJECTION: Shape =
+    Shape { order: &["base_ejection_time", "consecutive_gateway_errors", "interval"], children: &[], always: &[] };
+
+const POLICY: Shape = Shape { order: &["policy", "selector"], children: &[("policy", &ENTRY)], always: &[] };
+
+const POLICY_OBJECT: Shape = Shape {
+    order: &["metadata", "spec", "status"],
+    children: &[("metadata", &METADATA), ("spec", &POLICY)],
+    always: &[("metadata", Absent::EmptyObject), ("spec", Absent::EmptyObject)],
+};
+
+impl Serialize for GlobalTrafficPolicy<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = self.0.clone();
+        if let Some(fields) = object.as_object_mut() {
+            fields.retain(|key, _| key != "kind" && key != "apiVersion");
+            if let Some(spec) = fields.get_mut("spec") {
+                drop_zeros(spec);
+            }
+            fields.insert("status".into(), serde_json::json!({"clustersSynced": 0, "state": ""}));
+        }
+        Shaped(&object, &POLICY_OBJECT).serialize(serializer)
+    }
+}
+
+/// What Go's `omitempty` leaves out.
+fn drop_zeros(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(drop_zeros),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(drop_zeros);
+            fields.retain(|_, value| match value {
+                Value::Null => false,
+                Value::Bool(is_set) => *is_set,
+                Value::Number(number) => number.as_f64() != Some(0.0),
+                Value::String(text) => !text.is_empty(),
+                Value::Array(items) => !items.is_empty(),
+                Value::Object(_) => true,
+            });
+        }
+        _ => {}
+    }
+}
+
 impl Serialize for ServiceEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Shaped(self.0, &OBJECT).serialize(serializer)
@@ -132,6 +188,25 @@ impl Absent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The example of reconcile-spec section 4.
+    #[test]
+    fn a_traffic_policy_is_written_as_admiral_writes_it() {
+        let object = serde_json::json!({"apiVersion": "admiral.io/v1alpha1", "kind": "GlobalTrafficPolicy",
+            "metadata": {"labels": {"identity": "greeting", "admiral.io/env": "stage"}, "namespace": "sample", "name": "gtp1"},
+            "spec": {"policy": [{"outlier_detection": {"base_ejection_time": 90, "interval": 0}, "dnsPrefix": "default",
+                "lbType": 1, "target": [{"weight": 70, "region": "us-west-2"}, {"weight": 30, "region": "us-east-2"}]},
+                {"dnsPrefix": "west", "lbType": 0, "target": []}]}});
+        assert_eq!(
+            serde_json::to_string(&GlobalTrafficPolicy(&object)).unwrap(),
+            concat!(
+                r#"{"metadata":{"name":"gtp1","namespace":"sample","creationTimestamp":null,"labels":{"admiral.io/env":"#,
+                r#""stage","identity":"greeting"}},"spec":{"policy":[{"lbType":1,"target":[{"region":"us-west-2","weight":"#,
+                r#"70},{"region":"us-east-2","weight":30}],"dnsPrefix":"default","outlier_detection":{"base_ejection_time":"#,
+                r#"90}},{"dnsPrefix":"west"}]},"status":{"clustersSynced":0,"state":""}}"#
+            )
+        );
+    }
 
     #[test]
     fn unknown_fields_survive_after_the_known_ones() {

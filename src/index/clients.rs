@@ -21,6 +21,18 @@ impl Index {
         workloads.map(|workload| (workload.cluster.clone(), workload.name.namespace.clone())).collect()
     }
 
+    /// The namespaces of one cluster that hold a client of `identity`.
+    pub fn client_namespaces_in(&self, identity: &str, cluster: &ClusterId) -> BTreeSet<String> {
+        let clients = self.clients.get(identity).into_iter().flat_map(BTreeMap::keys);
+        clients.flat_map(|client| self.namespaces_of(client, cluster)).collect()
+    }
+
+    /// The namespaces of one cluster in which workloads of `identity` run.
+    pub fn namespaces_of(&self, identity: &str, cluster: &ClusterId) -> BTreeSet<String> {
+        let there = self.spelt(identity).into_iter().filter(|workload| workload.cluster == cluster);
+        there.map(|workload| workload.name.namespace.clone()).collect()
+    }
+
     /// Whether a workload of `identity` or of one of its clients has a label that asks for further hosts
     /// (reconcile-spec 3.6.2).
     pub fn has_further_hosts(&self, identity: &str) -> bool {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{DecodeError, Index, Name, NearMiss, State, Touched};
+use super::{client_connection_config, global_traffic_policy, outlier_detection};
 use super::{
     config_map, dependency, deployment, destination_rule, envoy_filter, job, namespace, node, rollout, routing_policy,
     service, service_entry, sidecar, virtual_service,
@@ -46,7 +47,7 @@ pub struct Row {
 }
 
 /// Every watched kind; a new one is a file with an `impl Watched` and a row here.
-const REGISTRY: [Row; 14] = [
+const REGISTRY: [Row; 17] = [
     row::<namespace::Namespace>(),
     row::<node::Node>(),
     row::<service::Service>(),
@@ -61,6 +62,9 @@ const REGISTRY: [Row; 14] = [
     row::<virtual_service::VirtualService>(),
     row::<sidecar::Sidecar>(),
     row::<envoy_filter::EnvoyFilter>(),
+    row::<global_traffic_policy::GlobalTrafficPolicy>(),
+    row::<outlier_detection::OutlierDetection>(),
+    row::<client_connection_config::ClientConnectionConfig>(),
 ];
 
 /// The row of `kind`, if it is watched.

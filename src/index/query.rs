@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::decode::DecodeError;
 use super::http_route::HttpRoute;
+use super::policy::Policy;
 use super::rollout::Rollout;
 use super::service::{Gateway, Port, Service};
 use super::workload::{Ignored, Workload, WorkloadKind};
@@ -72,8 +73,10 @@ impl State {
 
     /// What takes a workload out of the mesh, if anything does.
     pub fn ignored(&self, name: &Name, workload: &Workload) -> Option<Ignored> {
-        let by_namespace = self.namespaces.contains_key(&Name::new("", &name.namespace));
-        workload.ignored.or(by_namespace.then_some(Ignored::Namespace))
+        let namespace = self.namespaces.get(&Name::new("", &name.namespace));
+        let by_namespace = namespace.filter(|namespace| namespace.ignored).map(|_| Ignored::Namespace);
+        let is_outside = workload.by_namespace && !namespace.is_some_and(|namespace| namespace.is_in_mesh);
+        workload.ignored.or(by_namespace).or(is_outside.then_some(Ignored::NotInjected))
     }
 
     fn workload(&self, kind: WorkloadKind, name: &Name) -> Option<&Workload> {
@@ -144,9 +147,18 @@ impl Index {
         self.control.synced && self.cluster(cluster).is_some_and(|state| state.synced && state.region.is_some())
     }
 
-    /// Every identity that some workload has or some RoutingPolicy is for, in lower case.
+    /// Every identity that some workload or policy has, in lower case; some more than once.
     pub fn identities(&self) -> impl Iterator<Item = &String> {
-        self.workloads.keys().chain(self.routing_policies.keys())
+        self.workloads.keys().chain(self.policies.keys()).chain(self.routing_policies.keys())
+    }
+
+    /// The policies of a kind and an identity (given in lower case), by cluster and name.
+    pub fn policies<'a, P: Policy + 'a>(
+        &'a self,
+        identity: &str,
+    ) -> impl Iterator<Item = (&'a ClusterId, &'a Name, &'a P)> {
+        let policies = self.policies.get(identity).into_iter().flatten().filter(|(kind, ..)| *kind == P::KIND);
+        policies.filter_map(|(_, cluster, name)| Some((cluster, name, P::of(self.clusters.get(cluster)?).get(name)?)))
     }
 
     /// The workloads of an identity (given in lower case) that count, by cluster and name.
@@ -215,6 +227,13 @@ impl Index {
     /// Where other clusters reach `cluster`.
     pub fn gateway(&self, cluster: &ClusterId) -> Option<&Gateway> {
         self.clusters.get(cluster)?.gateway.as_ref()
+    }
+
+    /// The locality of the endpoints of `cluster`, as Istio writes it: the region, with the zone if it is known.
+    pub fn locality(&self, cluster: &ClusterId) -> Option<String> {
+        let state = self.clusters.get(cluster)?;
+        let region = state.region.as_ref()?;
+        Some(state.zone.as_ref().map_or_else(|| region.clone(), |zone| format!("{region}/{zone}")))
     }
 
     /// The region of `cluster`.

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::decode::{At, DecodeError};
 use super::fold::Watched;
+use super::port::ports;
+pub use super::port::{Port, Protocol};
 use super::workload::{InboundPort, Workload};
 use super::{Index, Name, State, Touched};
 use crate::mesh::{Kind, MeshOptions, Origin, marks};
@@ -26,47 +28,8 @@ pub struct Service {
     pub ports: Vec<Port>,
     /// `None` if it is no gateway Service, else the address that it offers.
     pub gateway: Option<Option<Gateway>>,
-}
-
-/// A port of a Service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Port {
-    /// The Service's own number.
-    pub number: u16,
-    /// The number behind it, by which a workload's annotation names it.
-    pub target: u16,
-    /// By the prefix of its name.
-    pub protocol: Protocol,
-}
-
-/// The protocols of ServiceEntry ports (reconcile-spec P3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Protocol {
-    /// `grpc-web`.
-    GrpcWeb,
-    /// `grpc`.
-    Grpc,
-    /// `http2`.
-    Http2,
-    /// Everything else.
-    Http,
-}
-
-impl Protocol {
-    /// The word that Istio knows.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::GrpcWeb => "grpc-web",
-            Self::Grpc => "grpc",
-            Self::Http2 => "http2",
-            Self::Http => "http",
-        }
-    }
-
-    fn of_port_name(name: &str) -> Self {
-        let known = [Self::GrpcWeb, Self::Grpc, Self::Http2];
-        known.into_iter().find(|p| name.starts_with(p.as_str())).unwrap_or(Self::Http)
-    }
+    /// Whether it is the gateway that goes first in some clusters (reconcile-spec 3.2.5).
+    pub is_nlb: bool,
 }
 
 /// Where other clusters reach a cluster.
@@ -103,8 +66,11 @@ impl Watched for Service {
         let labels = root.field("metadata.labels")?.strings()?;
         let selector = root.field("spec.selector")?.strings()?;
         let namespace = root.field("metadata.namespace")?.text()?.unwrap_or_default();
-        let is_gateway =
-            namespace == options.gateway_namespace && labels.get("app") == Some(&options.gateway_app.as_str());
+        let is_app = |app: &str| namespace == options.gateway_namespace && labels.get("app") == Some(&app);
+        let is_nlb = !is_app(&options.gateway_app)
+            && is_app(&options.entry.nlb_gateway_app)
+            && !options.entry.nlb_clusters.is_empty();
+        let is_gateway = is_nlb || is_app(&options.gateway_app);
         Ok(Some(Self {
             created_s: root.field("metadata.creationTimestamp")?.time()?,
             ignored: [annotations, labels].iter().any(|map| map.get(marks::IGNORE) == Some(&"true")),
@@ -113,8 +79,9 @@ impl Watched for Service {
                 .filter(|(key, _)| *key != ROLLOUT_HASH)
                 .map(|(k, v)| (k.to_owned(), v.to_owned()))
                 .collect(),
-            ports: root.field("spec.ports")?.items()?.iter().map(port).collect::<Result<_, _>>()?,
+            ports: ports(&root, options)?,
             gateway: if is_gateway { Some(gateway(&root, options)?) } else { None },
+            is_nlb,
         }))
     }
 
@@ -124,6 +91,8 @@ impl Watched for Service {
 
     fn touched(index: &mut Index, origin: &Origin, name: &Name, old: Option<&Self>, new: Option<&Self>) -> Touched {
         let either: Vec<_> = [old, new].into_iter().flatten().collect();
+        let prefers_nlb =
+            matches!(origin, Origin::Cluster(id) if index.options.entry.nlb_clusters.contains(id.as_str()));
         let Some(state) = index.state_mut(origin) else { return Touched::none() };
         let selected = state.workloads_in(&name.namespace).map(|(_, _, workload)| workload);
         let selected = selected.filter(|workload| either.iter().any(|service| service.selects(workload)));
@@ -131,7 +100,7 @@ impl Watched for Service {
         let mut identities: BTreeSet<String> =
             selected.chain(naming.map(|(_, rollout)| &rollout.workload)).map(|w| w.identity.clone()).collect();
         if either.iter().any(|service| service.gateway.is_some()) {
-            let gateway = newest_gateway(&state.services);
+            let gateway = newest_gateway(&state.services, prefers_nlb);
             if gateway != state.gateway {
                 state.gateway = gateway;
                 identities.extend(state.workloads().map(|(_, _, workload)| workload.identity.clone()));
@@ -139,19 +108,6 @@ impl Watched for Service {
         }
         Touched::identities(identities)
     }
-}
-
-fn port(at: &At<'_>) -> Result<Port, DecodeError> {
-    let number = at.field("port")?;
-    let number = number.port()?.ok_or_else(|| number.error("a port number"))?;
-    let target = at.field("targetPort")?;
-    // A name says nothing about the number behind it (reconcile-spec P2).
-    let target = match target.value() {
-        Value::String(text) => text.parse().ok(),
-        _ => target.port()?,
-    };
-    let name = at.field("name")?.text()?.unwrap_or_default();
-    Ok(Port { number, target: target.unwrap_or(number), protocol: Protocol::of_port_name(name) })
 }
 
 fn gateway(root: &At<'_>, options: &MeshOptions) -> Result<Option<Gateway>, DecodeError> {
@@ -177,10 +133,15 @@ fn gateway(root: &At<'_>, options: &MeshOptions) -> Result<Option<Gateway>, Deco
     Ok(Some(Gateway { address: address.to_owned(), port: node_port.unwrap_or(marks::GATEWAY_PORT) }))
 }
 
-/// The address of the newest gateway Service, even if that one has none (reconcile-spec 3.2.4).
-fn newest_gateway(services: &BTreeMap<Name, Service>) -> Option<Gateway> {
-    let gateways = services.iter().filter(|(_, service)| !service.ignored);
-    let gateways = gateways.filter_map(|(name, service)| Some((service.created_s, name, service.gateway.as_ref()?)));
-    // Of equals the lexically first, hence the reversal.
-    gateways.rev().max_by_key(|(created_s, _, _)| *created_s).and_then(|(_, _, gateway)| gateway.clone())
+/// The address of the newest gateway Service, even if that one has none (reconcile-spec 3.2.4); where it is
+/// preferred, that of the newest NLB's if it has one (3.2.5).
+fn newest_gateway(services: &BTreeMap<Name, Service>, prefers_nlb: bool) -> Option<Gateway> {
+    let newest = |is_nlb: bool| {
+        let gateways = services.values().filter(|service| !service.ignored && service.is_nlb == is_nlb);
+        let gateways = gateways.filter_map(|service| Some((service.created_s, service.gateway.as_ref()?)));
+        // Of equals the lexically first, hence the reversal.
+        gateways.rev().max_by_key(|(created_s, _)| *created_s).and_then(|(_, gateway)| gateway.clone())
+    };
+    let nlb = if prefers_nlb { newest(true) } else { None };
+    nlb.or_else(|| newest(false))
 }

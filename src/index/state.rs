@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::NearMiss;
+use super::client_connection_config::ClientConnectionConfig;
 use super::config_map::ConfigMap;
 use super::decode::DecodeError;
 use super::dependency::Dependency;
 use super::deployment::Deployment;
 use super::destination_rule::DestinationRule;
 use super::envoy_filter::EnvoyFilter;
+use super::global_traffic_policy::GlobalTrafficPolicy;
 use super::job::Job;
 use super::namespace::Namespace;
 use super::node::Node;
+use super::outlier_detection::OutlierDetection;
 use super::rollout::Rollout;
 use super::routing_policy::RoutingPolicy;
 use super::service::{Gateway, Service};
@@ -75,12 +78,20 @@ pub struct State {
     pub sidecars: BTreeMap<Name, Sidecar>,
     /// EnvoyFilters of Istio's root namespace.
     pub envoy_filters: BTreeMap<Name, EnvoyFilter>,
+    /// GlobalTrafficPolicies.
+    pub traffic_policies: BTreeMap<Name, GlobalTrafficPolicy>,
+    /// OutlierDetections.
+    pub outlier_detections: BTreeMap<Name, OutlierDetection>,
+    /// ClientConnectionConfigs.
+    pub connection_configs: BTreeMap<Name, ClientConnectionConfig>,
     /// Objects whose newest version could not be read.
     pub invalid: BTreeMap<ObjectKey, DecodeError>,
     /// Workloads that only lack an identity.
     pub near_misses: BTreeMap<(Kind, Name), NearMiss>,
     /// Derived from the nodes (reconcile-spec 2.6).
     pub region: Option<String>,
+    /// The zone of all its nodes, if it is asked for and they are in one.
+    pub zone: Option<String>,
     /// Derived from the gateway Services (reconcile-spec 3.2.4).
     pub gateway: Option<Gateway>,
 }

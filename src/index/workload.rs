@@ -20,6 +20,8 @@ pub struct Workload {
     pub case_sensitive: bool,
     /// What takes it out of the mesh, if anything does.
     pub ignored: Option<Ignored>,
+    /// Whether its namespace decides if it is in the mesh (`--istio-injection`).
+    pub by_namespace: bool,
     /// `spec.selector.matchLabels`.
     pub match_labels: BTreeMap<String, String>,
     /// The port that the mesh uses; see [`InboundPort`].
@@ -73,8 +75,37 @@ pub enum Ignored {
     Annotation,
     /// An annotation of its namespace.
     Namespace,
-    /// The pod template lacks the annotation that has the sidecar injected.
+    /// Nothing puts its pods into the mesh.
     NotInjected,
+}
+
+/// Whether a workload's pods are in the mesh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Membership {
+    /// They say so.
+    Yes,
+    /// They say no, or say nothing where that means no.
+    No,
+    /// As their namespace says (`--istio-injection`).
+    ByNamespace,
+}
+
+impl Membership {
+    /// Admiral's rule is the annotation (reconcile-spec N7). With `--istio-injection` Istio's own rules hold: the
+    /// label goes before the annotation, a pod may be ambient, and else its namespace decides.
+    fn of(labels: &BTreeMap<&str, &str>, annotations: &BTreeMap<&str, &str>, options: &MeshOptions) -> Self {
+        let key = options.deployment_annotation.as_str();
+        let says = |value: &str| if value == "true" { Self::Yes } else { Self::No };
+        if !options.extension.istio_injection {
+            return annotations.get(key).map_or(Self::No, |value| says(value));
+        }
+        match (labels.get(key).or_else(|| annotations.get(key)), labels.get(marks::DATAPLANE_MODE)) {
+            (_, Some(&marks::AMBIENT)) => Self::Yes,
+            (Some(value), _) => says(value),
+            (None, Some(_)) => Self::No,
+            (None, None) => Self::ByNamespace,
+        }
+    }
 }
 
 /// What the annotation on inbound ports asks for (reconcile-spec 2.5 P1, P2).
@@ -112,11 +143,12 @@ impl Workload {
             .or_else(|| filled(&labels, "env"))
             .or_else(|| namespace.rsplit_once('-').map(|(_, env)| env))
             .unwrap_or("default");
+        let membership = Membership::of(&labels, &annotations, options);
         let ignored = if labels.get(options.admiral_ignore_label.as_str()) == Some(&"true") {
             Some(Ignored::Label)
         } else if own_annotations.get(marks::IGNORE) == Some(&"true") {
             Some(Ignored::Annotation)
-        } else if annotations.get(options.deployment_annotation.as_str()) != Some(&"true") {
+        } else if membership == Membership::No {
             Some(Ignored::NotInjected)
         } else {
             None
@@ -126,6 +158,7 @@ impl Workload {
             env: env.to_owned(),
             case_sensitive: annotations.get(marks::CASE_SENSITIVE) == Some(&"true"),
             ignored,
+            by_namespace: membership == Membership::ByNamespace,
             match_labels: match_labels.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
             inbound_port: inbound_port(annotations.get(marks::INBOUND_PORTS).copied().unwrap_or_default()),
             created_s,
@@ -163,8 +196,11 @@ pub fn touched(
         index.remember_workload(&new.identity, cluster, kind, name);
     }
     let identities: BTreeSet<_> = [old, new].into_iter().flatten().map(|w| w.identity.clone()).collect();
-    let presence =
-        |w: Option<&Workload>| w.filter(|w| w.ignored.is_none()).map(|w| (w.identity.clone(), w.has_further_hosts));
+    // As a client, only presence under an identity counts, and what its servers take over from it.
+    let presence = |w: Option<&Workload>| {
+        let counts = w.filter(|w| w.ignored.is_none());
+        counts.map(|w| (w.identity.clone(), w.by_namespace, w.has_further_hosts))
+    };
     if presence(old) == presence(new) {
         return Touched::identities(&identities);
     }

@@ -53,14 +53,14 @@ pub enum Reason {
     IdentityCaseConflict,
     /// Clusters disagree on the protocol of one host (case w37).
     ProtocolConflict,
+    /// A port cannot be offered under a host.
+    PortConflict,
     /// Two identities lead to one host.
     HostConflict,
     /// A name that Kubernetes or Istio would refuse.
     InvalidName,
     /// An object of the name that we need belongs to somebody else (case w27).
     ForeignObject,
-    /// An object of Admiral was made from a resource that Flagship does not read yet.
-    Unsupported,
     /// No free address in the prefix.
     AddressSpaceFull,
     /// Clusters disagree on a host's address, or two hosts have one.
@@ -69,6 +69,10 @@ pub enum Reason {
     PolicyConflict,
     /// A customer's object is not copied although copying was asked for (reconcile-spec 3.6.1).
     NotCopied,
+    /// A value of a traffic policy cannot be used.
+    InvalidPolicy,
+    /// A traffic policy shapes nobody's traffic.
+    PolicyWithoutEffect,
     /// A watched object could not be read; its previous version stays in force.
     InvalidObject,
 }

@@ -158,12 +158,14 @@ impl Kind {
             | Self::ConfigMap
             | Self::Dependency
             | Self::ServiceEntry
-            | Self::DestinationRule => true,
+            | Self::DestinationRule
+            | Self::GlobalTrafficPolicy
+            | Self::OutlierDetection => true,
             Self::Rollout => settings.workload.argo_rollouts,
             Self::Job => settings.workload.client_discovery,
             // Where Rollouts keep the weights of their canaries.
             Self::VirtualService => settings.workload.argo_rollouts || routing.uses_virtual_services(),
-            Self::GlobalTrafficPolicy | Self::OutlierDetection | Self::ClientConnectionConfig => false,
+            Self::ClientConnectionConfig => settings.policy.client_connection_config,
             Self::RoutingPolicy | Self::EnvoyFilter => routing.routing_policy,
             Self::Sidecar => routing.sidecar_update,
         }

@@ -8,6 +8,14 @@ pub const CREATED_BY: &str = "app.kubernetes.io/created-by";
 pub const CREATED_BY_US: &str = "admiral";
 /// Takes a workload, Service or namespace out of the mesh when `"true"` (reconcile-spec 2.3 N7).
 pub const IGNORE: &str = "admiral.io/ignore";
+/// Istio's label of pods and namespaces that says by what they are in the mesh.
+pub const DATAPLANE_MODE: &str = "istio.io/dataplane-mode";
+/// The value of [`DATAPLANE_MODE`] for a mesh without sidecars.
+pub const AMBIENT: &str = "ambient";
+/// Istio's label of namespaces whose pods get sidecars when `enabled`.
+pub const INJECTION: &str = "istio-injection";
+/// Istio's label of namespaces whose pods get sidecars of a revision.
+pub const REVISION: &str = "istio.io/rev";
 /// Keeps upper and lower case in the host when exactly `"true"` (reconcile-spec 2.3 N3).
 pub const CASE_SENSITIVE: &str = "admiral.io/cname-case-sensitive";
 /// The inbound ports of a workload (reconcile-spec 2.5 P1).
@@ -17,12 +25,15 @@ pub const EPOCH: &str = "flagship.io/epoch";
 /// Marks objects that only Flagship knows.
 pub const MANAGED: &str = "flagship.io/managed";
 /// Annotations besides the identity key that Admiral sets on ServiceEntries (reconcile-spec 3.2.1).
-pub const POLICY_ANNOTATIONS: [&str; 2] = ["associated-gtp", "dns-prefix"];
+pub const POLICY_ANNOTATIONS: [&str; 2] = [ASSOCIATED_POLICY, DNS_PREFIX];
+/// The GlobalTrafficPolicy that governs a host.
+pub const ASSOCIATED_POLICY: &str = "associated-gtp";
 /// On EnvoyFilters: the RoutingPolicy that they were made from (reconcile-spec 3.8).
 pub const ROUTING_POLICY_NAME: &str = "associated-routing-policy-name";
 /// On EnvoyFilters: whose policy it was.
 pub const ROUTING_POLICY_IDENTITY: &str = "associated-routing-policy-identity";
-/// On VirtualServices of further hosts, a label: what stands before env and identity (reconcile-spec 3.6.2).
+/// On ServiceEntries: what a policy or a Rollout put in front of the host (reconcile-spec 3.2.1); on VirtualServices of
+/// further hosts, a label: what stands before env and identity (3.6.2).
 pub const DNS_PREFIX: &str = "dns-prefix";
 /// On objects that route at gateways, a label with the value [`VS_ROUTING_ENABLED`] (reconcile-spec 3.6.5).
 pub const VS_ROUTING: &str = "admiral.io/vs-routing";

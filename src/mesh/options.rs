@@ -3,6 +3,7 @@
 //! Invariant: a [`MeshOptions`] has passed every check; nothing behind it checks a setting again.
 
 mod entry;
+mod extension;
 mod policy;
 mod routing;
 mod workload;
@@ -16,6 +17,7 @@ use serde::{Serialize, Serializer};
 
 use super::{Kind, name};
 pub use entry::EntrySettings;
+pub use extension::ExtensionSettings;
 pub use policy::PolicySettings;
 pub use routing::RoutingSettings;
 pub use workload::WorkloadSettings;
@@ -71,6 +73,8 @@ pub struct MeshSettings {
     pub entry: EntrySettings,
     /// Optional objects.
     pub routing: RoutingSettings,
+    /// What Admiral does not have.
+    pub extension: ExtensionSettings,
 }
 
 impl MeshSettings {
@@ -106,6 +110,7 @@ impl Default for MeshSettings {
             policy: PolicySettings::default(),
             entry: EntrySettings::default(),
             routing: RoutingSettings::default(),
+            extension: ExtensionSettings::default(),
         }
     }
 }
@@ -157,6 +162,8 @@ impl MeshOptions {
         {
             refuse(flag, value, check_key(value), "give the key of a label or annotation")?;
         }
+        s.policy.check()?;
+        s.entry.check()?;
         refuse("env-key", &s.env_key, check_key(&s.env_key), "give a label key such as admiral.io/env")?;
         refuse(
             "se-address-configmap",
@@ -275,6 +282,9 @@ mod tests {
         assert!(error(|s| s.hostname_suffix = "a.1".into()).contains("is a number"));
         assert!(error(|s| s.env_key = String::new()).contains("--env-key"));
         assert!(error(|s| s.default_warmup_duration = Duration::ZERO).contains("warmup"));
+        assert!(error(|s| s.policy.priority_key = "a b".into()).contains("--priority-key"));
+        assert!(error(|s| s.entry.san_prefix = "spiffe://x".into()).contains("--san-prefix"));
+        assert!(error(|s| s.entry.nlb_gateway_app = "-".into()).contains("--nlb-ingress-label"));
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Planner, compare, unsupported};
+use super::{Planner, compare};
 use crate::desired::{ownership, released};
-use crate::mesh::{ClusterId, Compact, Kind, ObjectKey, Op, marks};
+use crate::mesh::{ClusterId, Compact, ObjectKey, Op};
 
 impl Planner {
     /// Compares these objects anew, and returns those whose pending change appeared, changed or vanished.
@@ -15,14 +15,7 @@ impl Planner {
         let mut queue = keys;
         // In the order of the keys, so that a cluster's ConfigMap comes before its ServiceEntries.
         while let Some((cluster, key)) = queue.pop_first() {
-            let was_unsupported = self.unsupported.contains_key(&(cluster.clone(), key.clone()));
             let change = self.change_of(&cluster, &key);
-            if was_unsupported && key.kind == Kind::ServiceEntry {
-                // Its DestinationRule was left alone because of it.
-                let rules =
-                    self.unsupported.keys().filter(|(of, key)| *of == cluster && key.kind != Kind::ServiceEntry);
-                queue.extend(rules.cloned());
-            }
             let changes = self.changes.entry(cluster.clone()).or_default();
             let before = match change.clone() {
                 Some(change) => changes.insert(key.clone(), change),
@@ -43,24 +36,19 @@ impl Planner {
     }
 
     fn change_of(&mut self, cluster: &ClusterId, key: &ObjectKey) -> Option<Op<Compact>> {
-        self.foreign.remove(&(cluster.clone(), key.clone()));
-        self.unsupported.remove(&(cluster.clone(), key.clone()));
+        let at = (cluster.clone(), key.clone());
+        self.foreign.remove(&at);
+        self.turning.remove(&at);
         if !self.index.is_plannable(cluster) {
             return None;
         }
         let state = self.index.cluster(cluster)?;
         let observed = state.observed(key);
-        if let Some(object) = observed.as_ref().filter(|object| marks::is_owned(object))
-            && let Some(made_from) = unsupported::made_from(key, object, state, &self.options)
-        {
-            self.unsupported.insert((cluster.clone(), key.clone()), made_from);
-            return None;
-        }
         let desired = self.desired.get(cluster).and_then(|desired| desired.get(key));
         let op = match (desired, observed) {
             (Some(desired), None) => Op::Create { object: desired.clone() },
             (Some(_), Some(observed)) if !ownership::is_ours(key, &observed) => {
-                self.foreign.insert((cluster.clone(), key.clone()));
+                self.foreign.insert(at);
                 return None;
             }
             (Some(desired), Some(observed)) => {
@@ -69,6 +57,7 @@ impl Planner {
                     return None;
                 }
                 let object = Compact::new(&compare::merged(&desired, &observed, &self.options));
+                self.note_preference(cluster, key, &desired, &observed);
                 let (uid, resource_version) = compare::version(&observed);
                 Op::Update { object, uid, resource_version }
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Planner;
-use crate::desired::released;
+use crate::desired::{MeshService, names, released};
 use crate::index::observed;
 use crate::mesh::{ClusterId, Condition, Kind, ObjectKey, Reason, marks};
 
@@ -41,6 +41,18 @@ impl Planner {
                 // Its endpoints are part of what is desired while some cluster is unknown.
                 if !self.index.is_complete() {
                     self.dirty.identities.extend(self.claimants.get(&key.name).into_iter().flatten().cloned());
+                }
+            }
+            // What was in force, or which region was first, may be read from it.
+            Kind::DestinationRule if key.namespace == self.options.sync_namespace => {
+                for entry in names::entries_of_rule(&key.name) {
+                    let claimants = self.claimants.get(&entry).into_iter().flatten();
+                    let reads =
+                        |service: &MeshService| service.policy.locality.is_observed() && service.entry_name() == entry;
+                    let reading = claimants.filter(|identity| {
+                        self.resolved.get(*identity).is_some_and(|resolved| resolved.services.iter().any(reads))
+                    });
+                    self.dirty.identities.extend(reading.cloned());
                 }
             }
             Kind::ConfigMap if *key == released::key(&self.options) => {

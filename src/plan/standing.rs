@@ -23,8 +23,6 @@ pub enum Standing {
     ToDelete,
     /// Somebody else's object has its name.
     Foreign,
-    /// It was made from what Flagship does not read, so it is left alone.
-    Unsupported(&'static str),
     /// It is ours, nothing desires it, and it stays all the same: its identity is excluded, or some cluster has
     /// not been seen yet.
     Kept,
@@ -38,7 +36,6 @@ impl fmt::Display for Standing {
             Self::ToUpdate => "to be updated",
             Self::ToDelete => "to be deleted",
             Self::Foreign => "somebody else's",
-            Self::Unsupported(_) => "left alone",
             Self::Kept => "kept",
         })
     }
@@ -80,7 +77,6 @@ impl Planner {
         // A Sidecar that nobody has is not made.
         let shared = self.parts.asked_by(identity);
         keys.extend(shared.filter(|(cluster, key)| self.desired_object(cluster, key).is_some()).cloned());
-        keys.extend(self.unsupported.keys().filter(|(_, key)| is_of(key)).cloned());
         // Only where objects stay that nothing desires is it worth a look at all of them.
         let excluded = self.options.excluded_identity_list.iter().any(|one| one.to_lowercase() == identity);
         if excluded || !self.index.is_complete() {
@@ -100,9 +96,6 @@ impl Planner {
         let full = (cluster.clone(), key.clone());
         if self.foreign.contains(&full) {
             return Standing::Foreign;
-        }
-        if let Some(made_from) = self.unsupported.get(&full) {
-            return Standing::Unsupported(made_from);
         }
         match self.pending(cluster, key) {
             Some(Op::Create { .. }) => Standing::ToCreate,

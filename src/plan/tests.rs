@@ -1,7 +1,10 @@
 //! The whole pipeline on small meshes.
 
 mod conditions;
+mod extensions;
+mod limits;
 mod partial;
+mod policies;
 mod properties;
 mod releases;
 mod rollouts;

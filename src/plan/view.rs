@@ -106,12 +106,19 @@ impl Planner {
         conditions.extend(self.book.conditions().cloned());
         conditions.extend(self.unreadable_record.clone());
         conditions.extend(self.foreign.iter().map(|(cluster, key)| foreign(cluster, key)));
-        let left = self.unsupported.iter();
-        conditions.extend(left.map(|((cluster, key), made_from)| unsupported(cluster, key, made_from)));
         conditions.extend(self.host_conflicts());
         conditions.sort();
         conditions.dedup();
         conditions
+    }
+
+    /// The GlobalTrafficPolicy in force for an identity and env, both as written.
+    pub fn traffic_policy(&self, identity: &str, env: &str) -> Option<Value> {
+        let services = &self.resolved.get(&identity.to_lowercase())?.services;
+        let mut matching = services.iter().filter(|service| service.identity == identity && service.env == env);
+        let at = matching.find_map(|service| service.policy.governed_by.as_ref())?;
+        let state = self.index.cluster(&at.cluster)?;
+        state.traffic_policies.get(&at.name).map(|policy| policy.object.value())
     }
 
     /// The index behind the plan.
@@ -133,10 +140,8 @@ impl Planner {
         let entries: BTreeSet<String> = services.iter().map(|s| format!("ServiceEntry {}", s.entry_name())).collect();
         conditions.extend(self.book.conditions().filter(|c| entries.contains(&c.subject)).cloned());
         for (cluster, key) in self.objects_of(identity) {
-            match self.standing(&cluster, &key) {
-                Standing::Foreign => conditions.push(foreign(&cluster, &key)),
-                Standing::Unsupported(made_from) => conditions.push(unsupported(&cluster, &key, made_from)),
-                _ => {}
+            if self.standing(&cluster, &key) == Standing::Foreign {
+                conditions.push(foreign(&cluster, &key));
             }
         }
         let homes: BTreeSet<&ClusterId> = self.index.every_workload(identity).map(|(w, _)| w.cluster).collect();
@@ -180,12 +185,4 @@ fn foreign(cluster: &ClusterId, key: &ObjectKey) -> Condition {
         marks::CREATED_BY_US
     );
     Condition::new(Some(cluster), key.to_string(), Reason::ForeignObject, message)
-}
-
-fn unsupported(cluster: &ClusterId, key: &ObjectKey, made_from: &str) -> Condition {
-    let message = format!(
-        "it was made from {made_from}, which this version does not read, so it is left as it is and not kept up to date; \
-         keep Admiral for this host, or delete the object to have it made anew without that"
-    );
-    Condition::new(Some(cluster), key.to_string(), Reason::Unsupported, message)
 }

@@ -236,3 +236,39 @@ fn w40_restart_copies_nothing() {
     let overridden: Vec<&str> = clusters.iter().flatten().map(String::as_str).collect();
     run("w40-restart-copies-vs-everywhere", &overridden);
 }
+
+/// A policy takes its prefixed hosts with it; in Admiral they stay for ever.
+#[test]
+fn w04_gtp_topology_and_prefixes() {
+    run("w04-gtp-topology-and-prefixes", &["after-05/cluster-a", "after-05/cluster-b", "after-05/cluster-c"]);
+}
+
+#[test]
+fn w05_outlier_and_connection_config() {
+    run("w05-outlier-and-connection-config", &[]);
+}
+
+#[test]
+fn w10_export_to() {
+    run("w10-export-to", &[]);
+}
+
+#[test]
+fn w11_san_suffix_noip() {
+    run("w11-san-suffix-noip", &[]);
+}
+
+#[test]
+fn w12_active_passive_default() {
+    run("w12-active-passive-default", &[]);
+}
+
+#[test]
+fn w23_disable_default_failover() {
+    run("w23-disable-default-failover", &[]);
+}
+
+#[test]
+fn w28_gtp_priority() {
+    run("w28-gtp-priority", &[]);
+}

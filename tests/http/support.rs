@@ -177,6 +177,10 @@ async fn answer(mut queries: Receiver<Query>, full: bool) {
                 let planner = flagship::plan::Planner::new(flagship::mesh::MeshOptions::default());
                 drop(reply.send(flagship::explain::explain(&planner, &question)));
             }
+            Query::TrafficPolicy(identity, env, reply) => {
+                let found = (identity == "greeting" && env == "stage").then(traffic_policy);
+                drop(reply.send(found));
+            }
             Query::Plan(limit, reply) => drop(reply.send((0..3.min(limit)).map(change).collect())),
         }
     }
@@ -224,4 +228,9 @@ fn change(n: usize) -> PendingChange {
         failures: 0,
         last_error: String::new(),
     }
+}
+
+fn traffic_policy() -> Value {
+    serde_json::json!({"apiVersion": "admiral.io/v1alpha1", "kind": "GlobalTrafficPolicy",
+        "metadata": {"name": "gtp1", "namespace": "sample"}, "spec": {"policy": [{"dnsPrefix": "west", "lbType": 0}]}})
 }

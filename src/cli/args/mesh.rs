@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args};
 
 use super::entry::EntryArgs;
+use super::extension::ExtensionArgs;
 use super::policy::PolicyArgs;
 use super::routing::RoutingArgs;
 use super::workload::WorkloadArgs;
@@ -106,6 +107,8 @@ pub struct MeshArgs {
     entry: EntryArgs,
     #[command(flatten)]
     routing: RoutingArgs,
+    #[command(flatten)]
+    extension: ExtensionArgs,
 }
 
 impl MeshArgs {
@@ -135,6 +138,7 @@ impl MeshArgs {
             policy: self.policy.resolve(),
             entry: self.entry.resolve(),
             routing: self.routing.resolve(),
+            extension: self.extension.resolve(),
         }
     }
 }

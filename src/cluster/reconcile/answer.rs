@@ -24,6 +24,9 @@ impl Reconciler {
                 let hosts = self.planner.hosts().into_iter().map(|(host, clusters)| (host, named(clusters)));
                 drop(reply.send(hosts.collect()));
             }
+            Query::TrafficPolicy(identity, env, reply) => {
+                drop(reply.send(self.planner.traffic_policy(&identity, &env)));
+            }
             Query::Plan(limit, reply) => drop(reply.send(self.pending(limit))),
             Query::Explain(question, reply) => drop(reply.send(self.explain(&question))),
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Reconciler;
+use super::order::{Calm, must_wait};
 use crate::checker::permit::Permit;
 use crate::cluster::gate::{GateError, Written};
 use crate::cluster::target::ReadError;
@@ -44,10 +45,11 @@ impl Reconciler {
             return;
         }
         let clusters: Vec<ClusterId> = self.members.keys().cloned().collect();
+        let calm = Calm::of(self.members.iter().map(|(cluster, member)| (cluster, &member.queue)));
         for cluster in clusters {
             while let Some(member) = self.members.get_mut(&cluster) {
                 let planner = &self.planner;
-                let next = member.queue.next(now, |key| Self::is_blocked(planner, &cluster, key));
+                let next = member.queue.next(now, |key| must_wait(planner, &calm, &cluster, key));
                 let Some((key, trouble)) = next else { break };
                 self.start(&cluster, key, permit, now, trouble.read_first);
             }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::{OptionError, name, refuse};
+
 /// Options of generated ServiceEntries and of the DestinationRules beside them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EntrySettings {
@@ -34,5 +36,28 @@ impl Default for EntrySettings {
             nlb_clusters: BTreeSet::new(),
             nlb_gateway_app: "istio-ingressgateway-nlb".into(),
         }
+    }
+}
+
+impl EntrySettings {
+    /// # Errors
+    /// Names the first flag whose value cannot work.
+    pub(super) fn check(&self) -> Result<(), OptionError> {
+        let sound = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+        let prefix = match self.san_prefix.chars().find(|c| !sound(*c)) {
+            Some(c) => Err(format!("no trust domain contains {c:?}")),
+            None if self.san_prefix.starts_with('/') || self.san_prefix.ends_with('/') => {
+                Err("it begins or ends with a slash".to_owned())
+            }
+            None => Ok(()),
+        };
+        refuse(
+            "san-prefix",
+            &self.san_prefix,
+            prefix,
+            "give a trust domain such as prod.example.com, without spiffe://",
+        )?;
+        let app = &self.nlb_gateway_app;
+        refuse("nlb-ingress-label", app, name::check_label_value(app), "give the value of the label app of a Service")
     }
 }

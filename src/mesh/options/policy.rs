@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::{OptionError, check_key, refuse};
+
 /// How policies are found and what applies without one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PolicySettings {
@@ -26,5 +28,18 @@ impl Default for PolicySettings {
             client_connection_config: false,
             prevent_split_brain: true,
         }
+    }
+}
+
+impl PolicySettings {
+    /// # Errors
+    /// Names the first flag whose value cannot work.
+    pub(super) fn check(&self) -> Result<(), OptionError> {
+        for (flag, key) in
+            [("admiral-crd-identity-label", &self.crd_identity_label), ("priority-key", &self.priority_key)]
+        {
+            refuse(flag, key, check_key(key), "give the key of a label")?;
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Properties of every mesh that can be made of a few names.
 
 use super::*;
+use crate::mesh::MeshSettings;
 use proptest::prelude::*;
 
 /// Something that a user does.
@@ -63,7 +64,7 @@ fn put() -> impl Strategy<Value = Act> {
     let region = (cluster(), prop::sample::select(vec!["east", "west", ""])).prop_map(|(c, r)| Act::Put(c, node(r)));
     prop_oneof![
         5 => workload, 4 => rollout, 6 => service, 2 => routes, 1 => job, 2 => record, 1 => gateway, 1 => region,
-        4 => optional()
+        4 => optional(), 3 => policy()
     ]
 }
 
@@ -126,6 +127,48 @@ fn strategy() -> impl Strategy<Value = Value> {
     prop_oneof![3 => blue_green, 4 => istio, 1 => Just(json!({"canary": {}})), 1 => Just(json!({"recreate": {}}))]
 }
 
+/// A GlobalTrafficPolicy, sound or not, an OutlierDetection or a ClientConnectionConfig.
+fn policy() -> impl Strategy<Value = Act> {
+    let failover = |prefix: &str, weights: [u32; 2]| {
+        json!({"dnsPrefix": prefix, "lbType": 1, "target": [{"region": "east", "weight": weights[0]},
+            {"region": "west", "weight": weights[1]}]})
+    };
+    let specs = vec![
+        json!({"policy": [failover("default", [100, 0]), failover("west", [0, 100])]}),
+        json!({"policy": [failover("stage", [60, 40]), {"dnsPrefix": "a"}, {"dnsPrefix": "a", "lbType": "FAILOVER"}]}),
+        json!({"policy": [failover("default", [60, 60]), failover("west", [100, 0]), {"dnsPrefix": ""}]}),
+        json!({"policy": [{"dnsPrefix": "default", "outlier_detection": {"interval": 7}}]}),
+        json!({"outlier_config": {"base_ejection_time": 0, "interval": 7}}),
+        json!({"connectionPool": {"http": {"idleTimeout": "soon", "http2MaxRequests": 9}}}),
+    ];
+    let kinds = ["GlobalTrafficPolicy", "OutlierDetection", "ClientConnectionConfig"];
+    let kind_of = move |spec: &Value| {
+        let fields = ["policy", "outlier_config", "connectionPool"];
+        fields.iter().position(|field| spec.get(field).is_some()).map(|at| kinds[at]).unwrap()
+    };
+    let identity = prop::sample::select(vec!["shop", "Shop", "web", "c"]);
+    let env = prop::sample::select(vec!["stage", "a", "a.b"]);
+    let age = (0..3u32, 2020..2023u32);
+    (cluster(), prop::sample::select(vec!["p0", "p1"]), identity, env, age, prop::sample::select(specs)).prop_map(
+        move |(cluster, name, identity, env, (priority, year), spec)| {
+            Act::Put(
+                cluster,
+                json!({"apiVersion": "admiral.io/v1alpha1", "kind": kind_of(&spec), "spec": spec, "metadata": {
+                    "name": name, "namespace": "ns", "creationTimestamp": format!("{year}-01-01T00:00:00Z"),
+                    "labels": {"identity": identity, "env": env, "priority": priority.to_string()}}}),
+            )
+        },
+    )
+}
+
+/// With and without the default that depends on what is observed.
+fn options(active_passive: bool) -> MeshOptions {
+    let mut settings = MeshSettings::clone(&routing::all());
+    settings.policy.active_passive = active_passive;
+    settings.policy.client_connection_config = true;
+    MeshOptions::new(settings).unwrap()
+}
+
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         4 => put(),
@@ -148,8 +191,8 @@ fn perform(world: &mut World, act: &Act) {
 type End = (BTreeMap<ClusterId, BTreeMap<ObjectKey, Compact>>, Vec<Condition>, Vec<Change>);
 
 /// The end state of an instance that starts now and reads everything in the given order.
-fn seen_in(order: &[((String, ObjectKey), Value)]) -> End {
-    let mut planner = Planner::new(routing::all());
+fn seen_in(order: &[((String, ObjectKey), Value)], active_passive: bool) -> End {
+    let mut planner = Planner::new(options(active_passive));
     for cluster in ["a", "b", "c"] {
         planner.add_cluster(&ClusterId::new(cluster));
     }
@@ -175,8 +218,10 @@ proptest! {
 
     /// `settle` itself asserts that the plan ends and that a second plan is empty.
     #[test]
-    fn the_order_of_events_never_matters(acts in prop::collection::vec(act(), 1..60), seed in any::<u64>()) {
-        let mut world = World::with_options(&["a", "b", "c"], routing::all());
+    fn the_order_of_events_never_matters(
+        acts in prop::collection::vec(act(), 1..60), seed in any::<u64>(), active_passive in any::<bool>(),
+    ) {
+        let mut world = World::with_options(&["a", "b", "c"], options(active_passive));
         for (i, act) in acts.iter().enumerate() {
             perform(&mut world, act);
             if i % 5 == 0 {
@@ -186,28 +231,31 @@ proptest! {
         world.settle();
         let live = (world.planner.desired.clone(), world.planner.conditions());
         let mut objects: Vec<_> = world.objects().into_iter().collect();
-        let forward = seen_in(&objects);
+        let forward = seen_in(&objects, active_passive);
         // A shuffle that needs no randomness of its own.
         objects.sort_by_key(|((cluster, key), _)| {
             let text = format!("{seed}{cluster}{key}");
             text.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
         });
-        let shuffled = seen_in(&objects);
+        let shuffled = seen_in(&objects, active_passive);
         prop_assert_eq!(&forward, &shuffled);
         prop_assert!(forward.2.is_empty(), "a restarted instance finds nothing to do: {:#?}", forward.2);
         prop_assert_eq!((forward.0, forward.1), live);
     }
 
     #[test]
-    fn removing_everything_leaves_nothing_behind(acts in prop::collection::vec(act(), 1..40)) {
-        let mut world = World::with_options(&["a", "b", "c"], routing::all());
+    fn removing_everything_leaves_nothing_behind(
+        acts in prop::collection::vec(act(), 1..40), active_passive in any::<bool>(),
+    ) {
+        let mut world = World::with_options(&["a", "b", "c"], options(active_passive));
         for act in &acts {
             perform(&mut world, act);
         }
         world.settle();
         let written = [Kind::VirtualService, Kind::DestinationRule];
         let workloads = [Kind::Deployment, Kind::Rollout, Kind::Job];
-        let read = [Kind::Service, Kind::Dependency, Kind::RoutingPolicy];
+        let read = [Kind::Service, Kind::Dependency, Kind::RoutingPolicy, Kind::GlobalTrafficPolicy,
+            Kind::OutlierDetection, Kind::ClientConnectionConfig];
         let user_made = |key: &ObjectKey| {
             let is_read = workloads.contains(&key.kind) || read.contains(&key.kind);
             match key.namespace.as_str() {
