@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
 
 use super::kinds::{Fault, Kind, On};
+use super::requests::Requests;
 use super::seat::Seat;
 use super::table::{Item, Table};
 use super::wall_clock;
@@ -30,6 +31,7 @@ pub struct Scene {
     /// Which seat is active.
     pub active: usize,
     pub recorder: Recorder,
+    pub requests: Requests,
     pub load: Load,
     table: Table,
     /// The item as it was once; the oldest first.
@@ -41,14 +43,24 @@ pub struct Scene {
 impl Scene {
     /// The first becomes active, the second a warm standby.
     pub async fn set(world: &Arc<World>, with_clocks: bool) -> Self {
-        let recorder = Recorder::start(world).await;
+        let (recorder, requests) = (Recorder::start(world).await, Requests::start(world));
         let load = Load::start_every(world, EVERY).await;
         let first = Seat::start(world, "east", with_clocks).await;
         first.poller.until(ACTIVE, first.instance.started, 2 * STARTS_WITHIN).await;
         let second = Seat::start(world, "west", with_clocks).await;
         second.instance.ready(2 * STARTS_WITHIN).await;
         let (world, table) = (Arc::clone(world), Table::of(world));
-        Self { world, seats: [first, second], active: 0, recorder, load, table, copies: vec![], offsets: [0, 0] }
+        Self {
+            world,
+            seats: [first, second],
+            active: 0,
+            recorder,
+            requests,
+            load,
+            table,
+            copies: vec![],
+            offsets: [0, 0],
+        }
     }
 
     pub fn active(&self) -> &Seat {
