@@ -32,6 +32,7 @@ mod process {
 mod faults {
     pub mod checker;
     pub mod desired;
+    pub mod firewall;
     pub mod injector;
     pub mod kinds;
     pub mod record;

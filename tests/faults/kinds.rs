@@ -16,6 +16,8 @@ pub enum Fault {
     /// Between instance and table. Some requests arrive before a reset, so that the item can look alive once more:
     /// then the other waits for up to a second lease, and nobody writes.
     Network(Way),
+    /// The kernel drops every packet between instance and table.
+    Packets,
     /// What the table says.
     Answers(Refusal),
     /// The wall clock goes forward, and back in the next round, by so many seconds.
@@ -154,3 +156,7 @@ pub const CLOCK_KINDS: &[Kind] = &[
     row("wall clock 60 s, passive", Fault::Clock(60), On::Passive, STEP),
     row("wall clock 1 day, passive", Fault::Clock(86_400), On::Passive, STEP),
 ];
+
+/// Only as root with iptables.
+pub const PACKET_KINDS: &[Kind] =
+    &[row("packets dropped 30 s", Fault::Packets, On::Active, Comes::Takeover(TAKEN_OVER, s(30)))];

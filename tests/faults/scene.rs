@@ -7,6 +7,7 @@ use flagship::clock::{Clock, SystemClock};
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
 
+use super::firewall::Dropping;
 use super::kinds::{Fault, Kind, On};
 use super::requests::Requests;
 use super::seat::Seat;
@@ -111,6 +112,7 @@ impl Scene {
             }
             Fault::Sleeps => seat.instance.signal(Signal::STOP),
             Fault::Network(way) => seat.network.set(way),
+            Fault::Packets => seat.dropping = Some(Dropping::at(&seat.network.endpoint)),
             Fault::Answers(refusal) => seat.injector.set(Some(refusal)),
             Fault::ApiServer(way) => seat.beta.set(way),
             Fault::Clock(by) => {
@@ -132,6 +134,7 @@ impl Scene {
         }
         for seat in &mut self.seats {
             seat.network.set(Way::Pass);
+            seat.dropping = None;
             seat.injector.set(None);
             seat.beta.set(Way::Pass);
             if matches!(kind.fault, Fault::Sleeps) {
