@@ -13,8 +13,7 @@ pub enum Fault {
     Ends(Signal),
     /// SIGSTOP in the midst of writes; healed by SIGCONT.
     Sleeps,
-    /// Between instance and table. Some requests arrive before a reset, so that the item can look alive once more:
-    /// then the other waits for up to a second lease, and nobody writes.
+    /// Between instance and table.
     Network(Way),
     /// The kernel drops every packet between instance and table.
     Packets,
@@ -106,7 +105,7 @@ pub const KINDS: &[Kind] = &[
     row("table: answers lost", lost(false, true), On::Active, Comes::Takeover(s(22), s(0))),
     slow("table: requests lost", lost(true, false), On::Active, AT_LAPSE),
     row("table: hangs, late delivery", Fault::Network(Way::Hang), On::Active, AT_LAPSE),
-    slow("table: reset", Fault::Network(Way::Reset), On::Active, Comes::Takeover(s(25), s(0))),
+    slow("table: reset", Fault::Network(Way::Reset), On::Active, AT_LAPSE),
     slow("table: refused", Fault::Network(Way::Refuse), On::Active, AT_LAPSE),
     slow(
         "table: 1.2 s each way",

@@ -33,7 +33,7 @@ async fn long_run() {
             let kind = kinds[usize::from(uuid::Uuid::new_v4().as_fields().1) % kinds.len()];
             let mut new = Row::default();
             round(&mut scene, kind, &mut new).await;
-            judge(&mut scene, &mut new).await;
+            judge(&mut scene, kind, &mut new).await;
             scene.copy_item().await;
             println!("{:>5.0} s {:<30} {:?}", begun.elapsed().as_secs_f64(), kind.name, new.violations);
             tell(&scene, &new.violations);
@@ -44,7 +44,10 @@ async fn long_run() {
         let [requests, deletes] = seen.requests;
         println!("{} faults, {} changes, {} writes", seen.rounds, scene.load.changes(), scene.recorder.total());
         println!("{requests} requests, {deletes} of them deletes, {} epochs", scene.recorder.epochs());
-        println!("overlap by watches and audit logs: {:?} ms", seen.overlap_ms);
+        println!(
+            "overlap by watches and audit logs: {:?} ms; late and refused: {}",
+            seen.overlap_ms, seen.late_refused
+        );
         assert_flat(&usage);
         scene.recorder.assert_never_down();
         assert_eq!(seen.overlap_ms, [0, 0]);

@@ -56,7 +56,7 @@ async fn play_one(kind: &'static Kind, rounds: usize, places: Arc<Semaphore>) ->
 
 fn heading() -> String {
     format!(
-        "{:<30} {:>6} {:>15} {:>21} {:>21} {:>21} {:>7} {:>15} {:>6}",
+        "{:<30} {:>6} {:>15} {:>21} {:>21} {:>21} {:>7} {:>15} {:>13} {:>6}",
         "fault, s as min/median/max",
         "rounds",
         "overlap ms, two",
@@ -65,6 +65,7 @@ fn heading() -> String {
         "healing",
         "writes",
         "requests (del.)",
+        "late, refused",
         "epochs"
     )
 }
@@ -72,7 +73,7 @@ fn heading() -> String {
 fn line(name: &str, row: &Row) -> String {
     let ([watches, audit], [requests, deletes]) = (row.overlap_ms, row.requests);
     format!(
-        "{name:<30} {:>6} {:>15} {:>21} {:>21} {:>21} {:>7} {:>15} {:>6}{}",
+        "{name:<30} {:>6} {:>15} {:>21} {:>21} {:>21} {:>7} {:>15} {:>13} {:>6}{}",
         row.rounds,
         format!("{watches} {audit}"),
         span(&row.failovers),
@@ -80,6 +81,7 @@ fn line(name: &str, row: &Row) -> String {
         span(&row.healings),
         row.writes,
         format!("{requests} ({deletes})"),
+        row.late_refused,
         row.epochs,
         if row.violations.is_empty() { "" } else { "  BROKEN" },
     )

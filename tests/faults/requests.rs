@@ -40,14 +40,21 @@ impl Requests {
         self.attempts.iter().filter(|one| one.verb == "delete").count()
     }
 
-    /// How long two epochs asked side by side, in ms, rounded up: from the arrival of the first request of an epoch
-    /// to the last answer to one of a lower epoch, over all clusters, by the one wall clock of their servers.
+    /// How long two epochs wrote side by side, in ms, rounded up: from the arrival of the first request of an epoch
+    /// to the last answer to one of a lower epoch that was not refused, over all clusters, by the one wall clock of
+    /// their servers.
     pub fn overlap_ms(&self) -> u64 {
-        let overlap_us = self.late().iter().map(|(_, by_us)| *by_us).max().unwrap_or_default();
-        overlap_us.div_ceil(1000)
+        let late = self.late();
+        let overlap_us = late.iter().filter(|(one, _)| !is_refused(one)).map(|(_, by_us)| *by_us).max();
+        overlap_us.unwrap_or_default().div_ceil(1000)
     }
 
-    /// Requests that were answered after one of a higher epoch had come, and by how many µs.
+    /// Late requests that changed nothing, since the server refused them.
+    pub fn late_refused(&self) -> usize {
+        self.late().iter().filter(|(one, _)| is_refused(one)).count()
+    }
+
+    /// Requests that were answered after one of a higher epoch had come, and by how many µs; the last to come last.
     pub fn late(&self) -> Vec<(&Attempt, u64)> {
         let mut first_us = BTreeMap::<u64, i64>::new();
         for attempt in &self.attempts {
@@ -89,6 +96,11 @@ impl Requests {
         }
         complaints
     }
+}
+
+/// A version that is gone, a name that is taken, an object that is not there. Other errors may hide a write.
+fn is_refused(attempt: &Attempt) -> bool {
+    [404, 409].contains(&attempt.code)
 }
 
 fn epoch(attempt: &Attempt) -> u64 {

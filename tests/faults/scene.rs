@@ -33,6 +33,8 @@ pub struct Scene {
     pub active: usize,
     pub recorder: Recorder,
     pub requests: Requests,
+    /// How many late requests were refused so far.
+    pub late_refused: usize,
     pub load: Load,
     table: Table,
     /// The item as it was once; the oldest first.
@@ -57,6 +59,7 @@ impl Scene {
             active: 0,
             recorder,
             requests,
+            late_refused: 0,
             load,
             table,
             copies: vec![],
