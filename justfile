@@ -58,6 +58,10 @@ faults rounds="10":
 faults-wall-clock rounds="10":
     FLAGSHIP_ROUNDS={{rounds}} cargo test --locked --test faults wall_clock -- --ignored --nocapture
 
+# Packets to the table dropped by the kernel; needs root and iptables
+faults-packets rounds="10":
+    FLAGSHIP_ROUNDS={{rounds}} cargo test --locked --test faults packets -- --ignored --nocapture
+
 # Random faults under continuous changes for so many minutes: no overlap, no lost change, no leak
 long-run minutes="60":
     FLAGSHIP_MINUTES={{minutes}} cargo test --locked --test faults long_run -- --ignored --nocapture

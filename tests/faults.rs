@@ -1,7 +1,8 @@
 //! Faults on real processes: kind by kind, under continuous changes of workloads, judged by what the API servers
 //! recorded. Prints a table; run with `--nocapture` to see it.
 //!
-//! FLAGSHIP_ROUNDS (1), FLAGSHIP_SIDE_BY_SIDE (6 worlds), FLAGSHIP_KINDS (parts of the names that are wanted: a,b).
+//! FLAGSHIP_ROUNDS (1), FLAGSHIP_SIDE_BY_SIDE (6 worlds), FLAGSHIP_KINDS (parts of the names that are wanted: a,b),
+//! FLAGSHIP_PROCESSES (10, of those that start at once).
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/contract.rs"]
@@ -15,6 +16,7 @@ mod servers;
 #[allow(dead_code, reason = "a part of it is for the tests there")]
 #[path = "process"]
 mod process {
+    pub mod audit;
     pub mod epochs;
     pub mod figures;
     pub mod instance;
@@ -30,9 +32,11 @@ mod process {
 mod faults {
     pub mod checker;
     pub mod desired;
+    pub mod firewall;
     pub mod injector;
     pub mod kinds;
     pub mod record;
+    pub mod requests;
     pub mod round;
     pub mod scene;
     pub mod seat;
@@ -40,6 +44,7 @@ mod faults {
     pub mod wall_clock;
 
     mod all;
+    mod judges;
     mod long_run;
     mod starts;
 }

@@ -54,6 +54,7 @@ fn at(ms: u64) -> Instant {
 struct Seen {
     method: String,
     uri: String,
+    agent: String,
     body: Value,
 }
 
@@ -78,9 +79,11 @@ impl Server {
             let (record, answer) = (Arc::clone(&record), answer.clone());
             async move {
                 let (method, uri) = (request.method().to_string(), request.uri().to_string());
+                let agent = request.headers().get("user-agent").and_then(|value| value.to_str().ok());
+                let agent = agent.unwrap_or_default().to_owned();
                 let bytes = to_bytes(request.into_body(), 1 << 20).await.unwrap();
                 let body = serde_json::from_slice(&bytes).unwrap_or_default();
-                record.lock().unwrap().push(Seen { method, uri, body });
+                record.lock().unwrap().push(Seen { method, uri, agent, body });
                 reply(answer).await
             }
         };
@@ -207,6 +210,7 @@ async fn requests_carry_epoch_preconditions_and_time_limit() {
     let seen = server.seen.lock().unwrap();
     assert_eq!(seen.iter().map(|s| s.method.as_str()).collect::<Vec<_>>(), ["POST", "PUT", "DELETE"]);
     assert!(seen.iter().all(|s| s.uri.ends_with("?timeout=400ms")));
+    assert!(seen.iter().all(|s| s.agent.starts_with("flagship/") && s.agent.ends_with(" (epoch 7)")));
     for write in &seen[..2] {
         assert_eq!(write.body["metadata"]["annotations"]["flagship.io/epoch"], "7");
     }

@@ -1,6 +1,6 @@
 //! Every kind of fault.
 
-use super::kinds::{CLOCK_KINDS, KINDS};
+use super::kinds::{CLOCK_KINDS, KINDS, PACKET_KINDS};
 use super::record::play_all;
 
 /// Promises S1-S3, L1-L3, M2: whatever fails, writes of two epochs never interleave, nothing is lost, and
@@ -15,4 +15,11 @@ async fn every_kind() {
 #[ignore = "needs libfaketime: `just faults-wall-clock`"]
 async fn wall_clock() {
     play_all(CLOCK_KINDS).await;
+}
+
+/// L3, S1: as the peer was measured, at the default timings.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+#[ignore = "needs root and iptables: `just faults-packets`"]
+async fn packets() {
+    play_all(PACKET_KINDS).await;
 }

@@ -14,7 +14,7 @@ const WITHIN: Duration = Duration::from_secs(30);
 
 /// Stops the load and waits until every object is as desired. Returns what is not.
 pub async fn changes_lost(scene: &Scene) -> Vec<String> {
-    scene.load.stop();
+    scene.load.stop().await;
     let stopped = Instant::now();
     loop {
         let mut lost = Vec::new();
@@ -31,18 +31,19 @@ pub async fn changes_lost(scene: &Scene) -> Vec<String> {
 async fn lost_in(world: &World, cluster: &Cluster) -> Vec<String> {
     let entries = world.generated(cluster, "ServiceEntry").await;
     let rules = world.generated(cluster, "DestinationRule").await;
+    let services = cluster.list(&collection("Service", &world.apps)).await;
+    let workloads: Vec<(String, &Value)> = (0..WORKLOADS)
+        .map(name)
+        .filter_map(|name| Some((services.iter().find(|service| service["metadata"]["name"] == name.as_str())?, name)))
+        .map(|(service, name)| (name, &service["spec"]["ports"][0]["port"]))
+        .collect();
     let mut lost = Vec::new();
-    let workloads = usize::try_from(WORKLOADS).unwrap();
     for (what, count) in [("ServiceEntries", entries.len()), ("DestinationRules", rules.len())] {
-        if count != workloads {
-            lost.push(format!("{}: {count} {what}, not {workloads}", cluster.name));
+        if count != workloads.len() {
+            lost.push(format!("{}: {count} {what}, not {}", cluster.name, workloads.len()));
         }
     }
-    for service in cluster.list(&collection("Service", &world.apps)).await {
-        let Some(workload) = (0..WORKLOADS).map(name).find(|name| service["metadata"]["name"] == name.as_str()) else {
-            continue;
-        };
-        let wanted = &service["spec"]["ports"][0]["port"];
+    for (workload, wanted) in workloads {
         let entry = entries.iter().find(|entry| entry["metadata"]["name"] == format!("test.{workload}.global-se"));
         let ports: Vec<&Value> = entry.map(local_ports).unwrap_or_default();
         if ports != [wanted] {

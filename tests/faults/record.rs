@@ -56,25 +56,32 @@ async fn play_one(kind: &'static Kind, rounds: usize, places: Arc<Semaphore>) ->
 
 fn heading() -> String {
     format!(
-        "{:<30} {:>6} {:>10} {:>25} {:>25} {:>7} {:>6}",
-        "fault",
+        "{:<30} {:>6} {:>15} {:>21} {:>21} {:>21} {:>7} {:>15} {:>13} {:>6}",
+        "fault, s as min/median/max",
         "rounds",
-        "overlap ms",
-        "failover s (n: min/med/max)",
-        "healing s (n: min/med/max)",
+        "overlap ms, two",
+        "failover",
+        "old one's last 200",
+        "healing",
         "writes",
+        "requests (del.)",
+        "late, refused",
         "epochs"
     )
 }
 
 fn line(name: &str, row: &Row) -> String {
+    let ([watches, audit], [requests, deletes]) = (row.overlap_ms, row.requests);
     format!(
-        "{name:<30} {:>6} {:>10} {:>27} {:>26} {:>7} {:>6}{}",
+        "{name:<30} {:>6} {:>15} {:>21} {:>21} {:>21} {:>7} {:>15} {:>13} {:>6}{}",
         row.rounds,
-        row.overlap_ms,
+        format!("{watches} {audit}"),
         span(&row.failovers),
+        span(&row.read_only),
         span(&row.healings),
         row.writes,
+        format!("{requests} ({deletes})"),
+        row.late_refused,
         row.epochs,
         if row.violations.is_empty() { "" } else { "  BROKEN" },
     )

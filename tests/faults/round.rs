@@ -9,6 +9,7 @@ use super::desired;
 use super::kinds::{Comes, Fault, Kind, NOTICED};
 use super::scene::Scene;
 use crate::process::figures::any_phase;
+use crate::process::pair::{LEASE, MARGIN};
 use crate::process::poll::ACTIVE;
 use crate::process::world::World;
 
@@ -18,16 +19,27 @@ const ALONE: Duration = Duration::from_secs(2);
 /// How soon after healing exactly one is active where no lease has to be waited out; a new process has to start.
 const SETTLES_WITHIN: Duration = Duration::from_secs(15);
 
+/// Lines of the logs that are shown when something is wrong.
+const LAST_LINES: usize = 60;
+
 /// What was seen of one kind.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
     pub rounds: usize,
     /// Fault to the other's first 200.
     pub failovers: Vec<Duration>,
+    /// Fault to the last 200 of the old active, where its process lives.
+    pub read_only: Vec<Duration>,
     /// Healing until exactly one is active.
     pub healings: Vec<Duration>,
-    pub overlap_ms: u64,
+    /// By the watches and by the audit logs.
+    pub overlap_ms: [u64; 2],
+    /// Creates and updates that were stored.
     pub writes: usize,
+    /// Requests of any kind, and the deletes among them.
+    pub requests: [usize; 2],
+    /// Requests that came after one of a higher epoch and were refused.
+    pub late_refused: usize,
     pub epochs: usize,
     /// Promises that were broken.
     pub violations: Vec<String>,
@@ -43,31 +55,67 @@ pub async fn play(world: Arc<World>, kind: &'static Kind, rounds: usize, row: Sh
         sleep(ALONE + any_phase()).await;
         let mut seen = Row { rounds: 1, ..Row::default() };
         round(&mut scene, kind, &mut seen).await;
+        judge(&mut scene, kind, &mut seen).await;
         scene.copy_item().await;
+        tell(&scene, &seen.violations);
         let mut row = row.lock().unwrap_or_else(PoisonError::into_inner);
-        row.rounds += 1;
-        row.failovers.extend(seen.failovers);
-        row.healings.extend(seen.healings);
-        row.violations.extend(seen.violations);
-        judge(&scene, &mut row);
+        row.take(seen);
     }
     let lost = desired::changes_lost(&scene).await;
     if !lost.is_empty() {
         for seat in &scene.seats {
             println!("{}: {:#}", seat.name, seat.instance.json("/api/v1/plan").await);
-            println!("{}", seat.instance.log());
         }
     }
+    tell(&scene, &lost);
     row.lock().unwrap_or_else(PoisonError::into_inner).violations.extend(lost);
 }
 
-fn judge(scene: &Scene, row: &mut Row) {
-    row.overlap_ms = scene.recorder.overlap_ms();
-    row.writes = scene.recorder.total();
-    row.epochs = scene.recorder.epochs();
+impl Row {
+    /// One round more.
+    pub fn take(&mut self, round: Self) {
+        self.rounds += 1;
+        self.failovers.extend(round.failovers);
+        self.read_only.extend(round.read_only);
+        self.healings.extend(round.healings);
+        self.violations.extend(round.violations);
+        (self.overlap_ms, self.writes) = (round.overlap_ms, round.writes);
+        (self.requests, self.late_refused, self.epochs) = (round.requests, round.late_refused, round.epochs);
+    }
+}
+
+/// What both judges say by now.
+pub async fn judge(scene: &mut Scene, kind: &Kind, seen: &mut Row) {
+    seen.violations.extend(scene.requests.complaints(&scene.recorder).await);
+    seen.overlap_ms = [scene.recorder.overlap_ms(), scene.requests.overlap_ms()];
+    seen.writes = scene.recorder.total();
+    seen.requests = [scene.requests.total(), scene.requests.deletes()];
+    seen.epochs = scene.recorder.epochs();
     let late = scene.recorder.late();
     if let Some(first) = late.first() {
-        row.violations.push(format!("{} writes after one of a higher epoch; the first: {first:?}", late.len()));
+        seen.violations.push(format!("{} writes after one of a higher epoch; the first: {first:?}", late.len()));
+    }
+    let (late, refused) = (scene.requests.late(), scene.requests.late_refused());
+    seen.late_refused = refused;
+    // A request between gate and socket leaves when the process wakes up: the residual window. It must be refused.
+    let excused = if matches!(kind.fault, Fault::Sleeps) { refused } else { scene.late_refused };
+    if late.len() > excused {
+        let what = format!("{} requests were answered after one of a higher epoch had come", late.len());
+        seen.violations.push(format!("{what}, {refused} of them refused; the last: {:?}", late.last()));
+    }
+    scene.late_refused = refused;
+}
+
+/// Prints what the two have to say about what was seen, if anything was.
+pub fn tell(scene: &Scene, violations: &[String]) {
+    if violations.is_empty() {
+        return;
+    }
+    println!("{violations:#?}");
+    for seat in &scene.seats {
+        let log = seat.instance.log();
+        let lines: Vec<&str> = log.lines().collect();
+        println!("--- {}:\n{}", seat.name, lines[lines.len().saturating_sub(LAST_LINES)..].join("\n"));
     }
 }
 
@@ -79,7 +127,7 @@ pub async fn round(scene: &mut Scene, kind: &Kind, seen: &mut Row) {
     scene.strike(kind).await;
     match kind.comes {
         Comes::Takeover(within, at_least) => {
-            let took = takeover(scene, struck, within, seen).await;
+            let took = takeover(scene, kind, struck, within, seen).await;
             sleep(ALONE.max(at_least.saturating_sub(took))).await;
         }
         Comes::Nothing(lasts) | Comes::Either(lasts, _) => sleep(lasts).await,
@@ -116,7 +164,7 @@ pub async fn round(scene: &mut Scene, kind: &Kind, seen: &mut Row) {
 }
 
 /// Waits for the other to take over.
-async fn takeover(scene: &Scene, struck: Instant, within: Duration, seen: &mut Row) -> Duration {
+async fn takeover(scene: &Scene, kind: &Kind, struck: Instant, within: Duration, seen: &mut Row) -> Duration {
     let first = scene.other().poller.until(ACTIVE, struck, within + Duration::from_secs(30)).await;
     let took = first.received - struck;
     seen.failovers.push(took);
@@ -124,10 +172,15 @@ async fn takeover(scene: &Scene, struck: Instant, within: Duration, seen: &mut R
         seen.violations.push(format!("the takeover took {took:?}, more than {within:?}"));
     }
     sleep(Duration::from_millis(500)).await;
-    if let Some(last) = scene.active().poller.last_active()
-        && last.sent > first.received
-    {
+    let Some(last) = scene.active().poller.last_active() else { return took };
+    if last.sent > first.received {
         seen.violations.push(format!("two said that they are active for {:?}", last.sent - first.received));
+    }
+    if !matches!(kind.fault, Fault::Ends(_)) {
+        seen.read_only.push(last.received.saturating_duration_since(struck));
+        if last.sent > struck + LEASE - MARGIN {
+            seen.violations.push(format!("it was active for {:?} without word from the table", last.sent - struck));
+        }
     }
     took
 }

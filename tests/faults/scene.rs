@@ -7,7 +7,9 @@ use flagship::clock::{Clock, SystemClock};
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
 
+use super::firewall::Dropping;
 use super::kinds::{Fault, Kind, On};
+use super::requests::Requests;
 use super::seat::Seat;
 use super::table::{Item, Table};
 use super::wall_clock;
@@ -30,6 +32,9 @@ pub struct Scene {
     /// Which seat is active.
     pub active: usize,
     pub recorder: Recorder,
+    pub requests: Requests,
+    /// How many late requests were refused so far.
+    pub late_refused: usize,
     pub load: Load,
     table: Table,
     /// The item as it was once; the oldest first.
@@ -41,14 +46,25 @@ pub struct Scene {
 impl Scene {
     /// The first becomes active, the second a warm standby.
     pub async fn set(world: &Arc<World>, with_clocks: bool) -> Self {
-        let recorder = Recorder::start(world).await;
+        let (recorder, requests) = (Recorder::start(world).await, Requests::start(world));
         let load = Load::start_every(world, EVERY).await;
         let first = Seat::start(world, "east", with_clocks).await;
         first.poller.until(ACTIVE, first.instance.started, 2 * STARTS_WITHIN).await;
         let second = Seat::start(world, "west", with_clocks).await;
         second.instance.ready(2 * STARTS_WITHIN).await;
         let (world, table) = (Arc::clone(world), Table::of(world));
-        Self { world, seats: [first, second], active: 0, recorder, load, table, copies: vec![], offsets: [0, 0] }
+        Self {
+            world,
+            seats: [first, second],
+            active: 0,
+            recorder,
+            requests,
+            late_refused: 0,
+            load,
+            table,
+            copies: vec![],
+            offsets: [0, 0],
+        }
     }
 
     pub fn active(&self) -> &Seat {
@@ -99,6 +115,7 @@ impl Scene {
             }
             Fault::Sleeps => seat.instance.signal(Signal::STOP),
             Fault::Network(way) => seat.network.set(way),
+            Fault::Packets => seat.dropping = Some(Dropping::at(&seat.network.endpoint)),
             Fault::Answers(refusal) => seat.injector.set(Some(refusal)),
             Fault::ApiServer(way) => seat.beta.set(way),
             Fault::Clock(by) => {
@@ -120,6 +137,7 @@ impl Scene {
         }
         for seat in &mut self.seats {
             seat.network.set(Way::Pass);
+            seat.dropping = None;
             seat.injector.set(None);
             seat.beta.set(Way::Pass);
             if matches!(kind.fault, Fault::Sleeps) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::firewall::Dropping;
 use super::injector::Injector;
 use super::wall_clock;
 use crate::process::instance::Instance;
@@ -19,6 +20,8 @@ pub struct Seat {
     pub name: &'static str,
     /// The network between instance and table.
     pub network: Proxy,
+    /// The kernel's part in it.
+    pub dropping: Option<Dropping>,
     /// What the table answers.
     pub injector: Injector,
     /// The network between instance and beta.
@@ -42,7 +45,7 @@ impl Seat {
         wall_clock::set(&clock, 0);
         let instance = launch(world, name, &network.endpoint, with_clock.then_some(&clock));
         let poller = Poller::start(&instance.url);
-        Self { name, network, injector, beta, instance, poller, clock, alive: true, with_clock }
+        Self { name, network, dropping: None, injector, beta, instance, poller, clock, alive: true, with_clock }
     }
 
     /// A new process.

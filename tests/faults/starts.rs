@@ -10,9 +10,10 @@ use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
 
 use super::checker::Checker;
+use super::requests::Requests;
 use super::table::Table;
 use crate::process::epochs::Recorder;
-use crate::process::figures::{report, rounds};
+use crate::process::figures::{report, rounds, setting};
 use crate::process::instance::Instance;
 use crate::process::load::Load;
 use crate::process::poll::{ACTIVE, Poller};
@@ -77,43 +78,50 @@ async fn hundred(name: &str, with_item: bool) {
     report(&format!("{name}: one active each time, epochs rising"), took);
 }
 
-/// The same with whole processes under load: with an item and without one, in turn.
+/// The same with FLAGSHIP_PROCESSES (10) whole processes under load: with an item and without one, in turn.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn ten_processes() {
+async fn processes() {
     with_world_among_others(|world| async move {
-        let (table, recorder) = (Table::of(&world), Recorder::start(&world).await);
+        let processes = setting("FLAGSHIP_PROCESSES", PROCESSES);
+        let (table, recorder, mut requests) =
+            (Table::of(&world), Recorder::start(&world).await, Requests::start(&world));
         let load = Load::start_every(&world, Duration::from_millis(400)).await;
         let mut took = [Vec::new(), Vec::new()];
         for round in 0..2 * rounds() {
             if round % 2 == 1 {
                 table.delete_item().await;
             }
-            took[round % 2].push(ten(&world).await);
+            took[round % 2].push(start(&world, processes).await);
             recorder.assert_never_down();
         }
         assert!(load.is_running());
-        assert_eq!(recorder.overlap_ms(), 0);
-        assert_eq!(recorder.epochs(), 2 * rounds(), "each start has an epoch of its own");
-        println!("10 processes: {} writes, overlap 0 ms, {} epochs", recorder.total(), recorder.epochs());
+        assert_eq!(requests.complaints(&recorder).await, [""; 0]);
+        assert_eq!((recorder.overlap_ms(), requests.overlap_ms()), (0, 0));
+        let epochs = recorder.epochs();
+        assert_eq!(epochs, 2 * rounds(), "each start has an epoch of its own");
+        let (writes, requests) = (recorder.total(), requests.total());
+        println!("{processes} processes: {writes} writes, {requests} requests, overlap 0 and 0 ms, {epochs} epochs");
         let [with_item, without] = took;
-        report("10 processes, item present: start to active", with_item);
-        report("10 processes, empty table: start to active", without);
+        report(&format!("{processes} processes, item present: start to active"), with_item);
+        report(&format!("{processes} processes, empty table: start to active"), without);
     })
     .await;
 }
 
-/// Starts ten; returns when the one was active. Then all end, and the item is released.
-async fn ten(world: &Arc<World>) -> Duration {
+/// Starts so many; returns when the one was active. Then all end, and the item is released.
+async fn start(world: &Arc<World>, processes: usize) -> Duration {
     let started = Instant::now();
     let launch = |number: usize| {
         let name = format!("n{number}");
         Instance::launch(world, &name, &world.secrets_of("east"), world.flagship(&world.dynamodb), &[])
     };
-    let mut instances: Vec<Instance> = (0..PROCESSES).map(launch).collect();
-    let pollers: Vec<Poller> = instances.iter().map(|instance| Poller::start(&instance.url)).collect();
+    let mut instances: Vec<Instance> = (0..processes).map(launch).collect();
+    // Together they ask 500 times a second.
+    let every = Duration::from_millis(2) * u32::try_from(processes).unwrap();
+    let pollers: Vec<Poller> = instances.iter().map(|instance| Poller::start_every(&instance.url, every)).collect();
     let actives = || {
         let active = |at: &usize| pollers[*at].first(ACTIVE, started).is_some();
-        (0..PROCESSES).filter(active).collect::<Vec<_>>()
+        (0..processes).filter(active).collect::<Vec<_>>()
     };
     while actives().is_empty() {
         assert!(started.elapsed() < WITHIN, "nobody is active");
@@ -128,7 +136,7 @@ async fn ten(world: &Arc<World>) -> Duration {
     assert_eq!(one.len(), 1, "more than one was active: {one:?}");
     drop(pollers);
     // The active last, so that nobody takes over.
-    instances.swap(one[0], PROCESSES - 1);
+    instances.swap(one[0], processes - 1);
     for mut instance in instances {
         instance.signal(Signal::TERM);
         instance.exit(WITHIN).await;

@@ -72,8 +72,25 @@ impl Cluster {
 
     /// A merge patch.
     pub async fn patch(&self, path: &str, patch: &Value) {
-        let done = self.call(Method::PATCH, path, Some(patch)).await;
-        done.unwrap_or_else(|e| panic!("{}: PATCH {path}: {e}", self.name));
+        assert!(self.patch_if_there(path, patch).await, "{}: PATCH {path}: there is no such object", self.name);
+    }
+
+    /// A merge patch; says whether there was an object.
+    pub async fn patch_if_there(&self, path: &str, patch: &Value) -> bool {
+        match self.call(Method::PATCH, path, Some(patch)).await {
+            Ok(_) => true,
+            Err(kube::Error::Api(status)) if status.code == 404 => false,
+            Err(error) => panic!("{}: PATCH {path}: {error}", self.name),
+        }
+    }
+
+    /// A request of `who`, who says that it is sent under `epoch`.
+    pub async fn as_instance(&self, who: &str, epoch: u64, method: Method, path: &str, body: &Value) {
+        let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        let request = request.header("impersonate-user", who).header("impersonate-group", "system:masters");
+        let request = request.header("user-agent", format!("flagship/test (epoch {epoch})"));
+        let sent = self.client.request::<Value>(request.body(serde_json::to_vec(body).unwrap()).unwrap()).await;
+        sent.unwrap_or_else(|e| panic!("{}: {path}: {e}", self.name));
     }
 
     /// Deletes an object or a collection; what is not there is as good as deleted.
@@ -95,7 +112,7 @@ impl Cluster {
 
     /// The changes of a collection from `version` on, as they come.
     pub async fn watch(&self, path: &str, version: &str) -> stream::BoxStream<'static, kube::Result<Value>> {
-        let path = format!("{path}?watch=true&resourceVersion={version}&timeoutSeconds=3600");
+        let path = format!("{path}?watch=true&resourceVersion={version}&timeoutSeconds=86400");
         let request = Request::get(path).body(Vec::new()).unwrap();
         let events = self.client.request_events::<Value>(request).await.unwrap();
         let object = |event| {

@@ -28,8 +28,13 @@ pub struct Poller {
 
 impl Poller {
     pub fn start(url: &str) -> Self {
+        Self::start_every(url, EVERY)
+    }
+
+    /// At another pace.
+    pub fn start_every(url: &str, every: Duration) -> Self {
         let samples = Arc::new(Mutex::new(Vec::new()));
-        let task = tokio::spawn(poll(format!("{url}/health/ready?checkifreadonly=true"), Arc::clone(&samples)));
+        let task = tokio::spawn(poll(format!("{url}/health/ready?checkifreadonly=true"), every, Arc::clone(&samples)));
         Self { samples, task }
     }
 
@@ -85,9 +90,9 @@ fn since(samples: &[Sample], from: Instant) -> usize {
     samples.partition_point(|sample| sample.sent < from)
 }
 
-async fn poll(url: String, samples: Arc<Mutex<Vec<Sample>>>) {
+async fn poll(url: String, every: Duration, samples: Arc<Mutex<Vec<Sample>>>) {
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-    let mut ticks = interval(EVERY);
+    let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;

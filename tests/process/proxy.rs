@@ -88,8 +88,10 @@ async fn connection(mut client: TcpStream, upstream: String, mut ways: watch::Re
         let there = pump(from_client, to_server, ways.clone(), Direction::There);
         let back = pump(from_server, to_client, ways.clone(), Direction::Back);
         tokio::select! {
-            () = async { tokio::join!(there, back); } => {}
+            // The end first: a request and its answer can pass between two looks on a busy machine.
+            biased;
             _ = ways.wait_for(|way| matches!(way, Way::Drop | Way::Reset | Way::Refuse)) => {}
+            () = async { tokio::join!(there, back); } => {}
         }
     }
     if matches!(*ways.borrow(), Way::Reset | Way::Refuse) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderValue, header};
 use kube::Client;
 use kube::client::Body;
 use serde_json::Value;
@@ -72,6 +73,8 @@ impl KubeTarget {
     pub(super) async fn write(&self, pass: &Pass, change: &Change) -> Result<Written, GateError> {
         let timeout = pass.timeout();
         let mut request = request::write(change, timeout).map_err(|message| GateError::Invalid { message })?;
+        // Audit logs keep it, also of deletes, which carry no annotation: who wrote this, under which epoch?
+        request.headers_mut().insert(header::USER_AGENT, user_agent(pass.epoch())?);
         request.extensions_mut().insert(pass.clone());
         let exchange = async {
             let response = self.client.send(request.map(Body::from)).await.map_err(|e| answer::not_answered(&e))?;
@@ -83,6 +86,12 @@ impl KubeTarget {
             Err(GateError::Unknown { message: format!("no answer within {} ms", timeout.as_millis()) })
         })
     }
+}
+
+/// Names the program and the epoch of a write.
+fn user_agent(epoch: u64) -> Result<HeaderValue, GateError> {
+    let text = format!("flagship/{} (epoch {epoch})", env!("CARGO_PKG_VERSION"));
+    HeaderValue::from_str(&text).map_err(|error| GateError::Invalid { message: error.to_string() })
 }
 
 impl fmt::Debug for KubeTarget {
