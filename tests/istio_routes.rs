@@ -127,7 +127,8 @@ fn has_istio(objects: &[Value]) -> bool {
 /// The hosts of the ServiceEntries that are Flagship's.
 fn hosts_of(objects: &[Value]) -> BTreeSet<String> {
     let ours = objects.iter().filter(|object| {
-        object["kind"] == "ServiceEntry" && object["metadata"]["annotations"]["app.kubernetes.io/created-by"] == "admiral"
+        object["kind"] == "ServiceEntry"
+            && object["metadata"]["annotations"]["app.kubernetes.io/created-by"] == "admiral"
     });
     ours.flat_map(|object| object["spec"]["hosts"].as_array().unwrap())
         .map(|host| host.as_str().unwrap().to_owned())
