@@ -14,6 +14,9 @@ pub const LEASE: Duration = Duration::from_secs(10);
 pub const MARGIN: Duration = Duration::from_millis(200);
 pub const WALL_S: u64 = 1_700_000_000;
 
+/// More than any run here takes.
+const MOST_STEPS: u32 = 10_000;
+
 /// The one item of the table.
 pub type Table = Option<RawItem>;
 
@@ -73,7 +76,7 @@ impl Node {
     /// Does whatever is due until `until`, answering at once.
     pub fn run(&mut self, table: &mut Table, from: u64, until: u64) -> u64 {
         let mut now = from;
-        loop {
+        for _ in 0..MOST_STEPS {
             match self.poll(at(now)) {
                 Step::Request(request) => {
                     let outcome = apply(table, "flagship", &request.kind);
@@ -90,6 +93,7 @@ impl Node {
                 Step::Done => return now,
             }
         }
+        panic!("{}: it never comes to rest between {from} and {until} ms", self.name);
     }
 
     /// What was to be told since the last time.
