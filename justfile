@@ -46,6 +46,10 @@ soak seeds="50000" first="1000000":
 mutants *names:
     scripts/mutants {{names}}
 
+# cargo-mutants over the lease or the gate; needs `cargo install cargo-mutants --locked` (half an hour)
+cargo-mutants part="lease" *options:
+    scripts/mutate {{part}} {{options}}
+
 # the model checker with wider bounds (minutes to hours)
 model ticks="13" faults="2" orders="0":
     FLAGSHIP_MODEL_TICKS={{ticks}} FLAGSHIP_MODEL_FAULTS={{faults}} FLAGSHIP_MODEL_ORDERS={{orders}} cargo test --release --test model -- --nocapture

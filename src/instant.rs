@@ -74,3 +74,23 @@ impl WallTime {
         self.0 / 1000
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_sum_and_no_difference_leaves_the_range() {
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        let at = Instant::from_origin(minute);
+        assert_eq!(at.saturating_sub(second).since_origin(), Duration::from_secs(59));
+        assert_eq!(at.saturating_sub(2 * minute), Instant::default());
+        assert_eq!(Instant::default() - at, Duration::ZERO);
+        assert_eq!((at + Duration::MAX).since_origin(), Duration::MAX);
+    }
+
+    #[test]
+    fn an_instant_is_shown_as_seconds_since_the_origin() {
+        assert_eq!(format!("{:?}", Instant::from_origin(Duration::from_millis(1_500))), "@1.500s");
+    }
+}

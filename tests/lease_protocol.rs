@@ -1,136 +1,15 @@
 //! The lease protocol, rule by rule, against a table in memory and with time as a number.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::time::Duration;
+#[path = "support/lease.rs"]
+mod support;
 
-use flagship::instant::{Instant, WallTime};
-use flagship::lease::record::{EPOCH, LEASE_OWNER, PAUSED, SWITCHOVER_TO, UPDATED_TIME, VERSION};
-use flagship::lease::{
-    Attribute, Eligibility, Identity, Lease, LeaseConfig, Notice, Now, Outcome, RawItem, Request, RequestKind, Step,
-    Timings,
-};
+use flagship::instant::WallTime;
+use flagship::lease::record::{EPOCH, LEASE_OWNER, VERSION};
+use flagship::lease::{Attribute, Eligibility, Notice, Now, Outcome, Request, RequestKind, Step};
 use flagship::store::memory::apply;
 
-const LEASE: Duration = Duration::from_secs(10);
-const MARGIN: Duration = Duration::from_millis(200);
-const WALL_S: u64 = 1_700_000_000;
-
-/// One instance with a clock that the test moves.
-struct Node {
-    lease: Lease,
-    nonces: u32,
-    name: &'static str,
-}
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-fn at(millis: u64) -> Now {
-    Now { boot: Instant::from_origin(ms(1_000_000 + millis)), wall: WallTime::from_unix_ms(WALL_S * 1000 + millis) }
-}
-
-fn config() -> LeaseConfig {
-    LeaseConfig::new(Timings::default()).unwrap()
-}
-
-impl Node {
-    fn new(name: &'static str) -> Self {
-        let me = Identity {
-            owner: name.into(),
-            instance_id: format!("uuid-{name}"),
-            endpoint: String::new(),
-            region: String::new(),
-        };
-        let mut lease = Lease::new(config(), me);
-        lease.set_eligibility(Eligibility::Yes);
-        Self { lease, nonces: 0, name }
-    }
-
-    fn poll(&mut self, now: Now) -> Step {
-        self.nonces += 1;
-        let nonce = format!("{}-{}", self.name, self.nonces);
-        self.lease.poll(now, &nonce)
-    }
-
-    /// The request that is due at `now`.
-    fn request(&mut self, now: Now) -> Request {
-        match self.poll(now) {
-            Step::Request(request) => request,
-            other => panic!("{}: expected a request, got {other:?}", self.name),
-        }
-    }
-
-    /// Sends what is due at `now` and gets the answer `rtt` later.
-    fn exchange(&mut self, table: &mut Option<RawItem>, now: u64, rtt: u64) {
-        let request = self.request(at(now));
-        let outcome = apply(table, "flagship", &request.kind);
-        self.lease.on_outcome(request.id, at(now + rtt), outcome);
-    }
-
-    /// Does whatever is due until `until`, answering at once.
-    fn run(&mut self, table: &mut Option<RawItem>, from: u64, until: u64) -> u64 {
-        let mut now = from;
-        loop {
-            match self.poll(at(now)) {
-                Step::Request(request) => {
-                    let outcome = apply(table, "flagship", &request.kind);
-                    self.lease.on_outcome(request.id, at(now), outcome);
-                }
-                Step::Wait(wake) => {
-                    let next = u64::try_from(wake.since_origin().as_millis()).unwrap() - 1_000_000;
-                    if next > until {
-                        return until;
-                    }
-                    now = next.max(now + 1);
-                }
-                Step::Drain(_) => self.lease.on_drained(at(now)),
-                Step::Done => return now,
-            }
-        }
-    }
-
-    fn permit_at(&self, millis: u64) -> Option<u64> {
-        self.lease.permit().filter(|p| at(millis).boot < p.deadline).map(|p| p.epoch)
-    }
-}
-
-/// A table whose item is held by `name`, with the first renewal due `renewed_at + 2 s`.
-fn held_by(name: &'static str) -> (Option<RawItem>, Node) {
-    let mut table = released(1);
-    let mut node = Node::new(name);
-    node.exchange(&mut table, 0, 0);
-    node.exchange(&mut table, 0, 0);
-    assert_eq!(node.permit_at(1), Some(2));
-    (table, node)
-}
-
-fn released(epoch: u64) -> Option<RawItem> {
-    Some(item(&[
-        (LEASE_OWNER, Attribute::S(String::new())),
-        (VERSION, Attribute::S(format!("released-{epoch}"))),
-        (EPOCH, Attribute::N(epoch.to_string())),
-    ]))
-}
-
-fn item(pairs: &[(&str, Attribute)]) -> RawItem {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
-}
-
-fn epoch_of(table: Option<&RawItem>) -> u64 {
-    match &table.unwrap()[EPOCH] {
-        Attribute::N(n) => n.parse().unwrap(),
-        other => panic!("{other:?}"),
-    }
-}
-
-fn unknown() -> Outcome {
-    Outcome::Unknown("timed out".into())
-}
-
-fn set(table: &mut Option<RawItem>, name: &str, value: Attribute) {
-    table.as_mut().unwrap().insert(name.to_owned(), value);
-}
+use support::*;
 
 #[test]
 fn rule_1_the_deadline_counts_from_before_the_request_was_sent() {
@@ -437,14 +316,6 @@ fn rule_7_a_wall_clock_jump_closes_the_gate_until_a_renewal_sent_after_it() {
     assert_eq!(a.permit_at(1000), Some(2), "a difference within the margin is no jump");
 }
 
-fn admiral(owner: &str, updated_s: u64) -> Option<RawItem> {
-    Some(item(&[
-        (LEASE_OWNER, Attribute::S(owner.into())),
-        (UPDATED_TIME, Attribute::N(updated_s.to_string())),
-        ("notes", Attribute::S("x".into())),
-    ]))
-}
-
 #[test]
 fn rule_8_a_foreign_item_is_waited_for_by_its_own_threshold() {
     let mut table = admiral("go-admiral", WALL_S);
@@ -499,45 +370,6 @@ fn who_cannot_see_the_clusters_does_not_claim_and_who_sees_a_part_waits_longer()
     assert_eq!(epoch_of(table.as_ref()), 1);
     partial.run(&mut table, 2_000, 3_000);
     assert_eq!(partial.permit_at(3_000), Some(2));
-}
-
-#[test]
-fn while_paused_nobody_takes_over() {
-    let (mut table, _a) = held_by("a");
-    set(&mut table, PAUSED, Attribute::Bool(true));
-    let mut b = Node::new("b");
-    b.run(&mut table, 0, 600_000);
-    assert_eq!(b.permit_at(600_000), None);
-    set(&mut table, PAUSED, Attribute::Bool(false));
-    b.run(&mut table, 600_001, 602_000);
-    assert_eq!(b.permit_at(602_000), Some(3), "the version has long been unchanged");
-}
-
-#[test]
-fn a_switchover_goes_to_whom_it_names_and_nobody_else() {
-    let (mut table, mut a) = held_by("a");
-    let mut b = Node::new("b");
-    let mut c = Node::new("c");
-    b.run(&mut table, 0, 500);
-    set(&mut table, SWITCHOVER_TO, Attribute::S("c".into()));
-    a.run(&mut table, 501, 2100);
-    assert_eq!(a.permit_at(2100), None, "the holder gave way");
-    b.run(&mut table, 2100, 3500);
-    assert_eq!(b.permit_at(3500), None, "b was not asked");
-    a.run(&mut table, 2100, 3500);
-    c.run(&mut table, 3500, 3600);
-    assert_eq!(c.permit_at(3600), Some(3));
-    assert!(!table.unwrap().contains_key(SWITCHOVER_TO), "the request is served");
-}
-
-#[test]
-fn a_switchover_to_a_dead_instance_ends_with_another_holder() {
-    let (mut table, mut a) = held_by("a");
-    let mut b = Node::new("b");
-    set(&mut table, SWITCHOVER_TO, Attribute::S("dead".into()));
-    a.run(&mut table, 0, 2100);
-    b.run(&mut table, 2100, 14_000);
-    assert_eq!(b.permit_at(14_000), Some(3));
 }
 
 #[test]

@@ -9,15 +9,15 @@ local_build() {
   need_for kube go "Go 1.26 or later" || missing=1
   ((missing == 0)) || die "install what is missing, or start a Docker engine, and build again"
   step dynamodb "half a minute" "$root/scripts/servers/dynamodb/build" "$home"
-  step istio "1-5 minutes" "$root/scripts/servers/istio/build" "$home"
+  step istio "1-8 minutes" "$root/scripts/servers/istio/build" "$home"
   step kube "5-12 minutes" "$root/scripts/servers/kube/build" "$home"
 }
 
 docker_build() {
   if command -v go >/dev/null; then
-    step istio "1-5 minutes" "$root/scripts/servers/istio/build" "$home"
+    step istio "1-8 minutes" "$root/scripts/servers/istio/build" "$home"
   else
-    step istio "1-5 minutes" in_go_container /src/istio/build /out
+    step istio "1-8 minutes" in_go_container /src/istio/build /out
   fi
   say "images: pulling those that are missing"
   compose pull --quiet --policy missing
@@ -71,7 +71,7 @@ is_fresh() {
 outputs_of() {
   case $1 in
     dynamodb) printf '%s\n' dynamodb/classes/LoopbackMain.class ;;
-    istio) printf '%s\n' bin/istio-validate crds/serviceentries.networking.istio.io.yaml ;;
+    istio) printf '%s\n' bin/istio-judge crds/serviceentries.networking.istio.io.yaml ;;
     kube) printf '%s\n' bin/kube-apiserver bin/etcd ;;
   esac
 }
@@ -80,7 +80,7 @@ fingerprint() (
   cd "$root/scripts/servers/$1" || exit
   case $1 in
     dynamodb) cat build pom.xml LoopbackMain.java ;;
-    istio) cat build go.mod go.sum main.go ../split-crds.awk ;;
+    istio) cat build go.mod go.sum ./*.go ../split-crds.awk ;;
     kube) cat build go.mod go.sum ;;
   esac | cksum
 )

@@ -173,6 +173,30 @@ mod tests {
     }
 
     #[test]
+    fn the_ends_of_the_ranges_are_within() {
+        let ms = Duration::from_millis;
+        let shortest = Timings {
+            lease_duration: ms(100),
+            renew_interval: ms(10),
+            poll_interval: ms(10),
+            request_timeout: ms(10),
+            drift_ppm: 0,
+            min_margin: ms(1),
+            foreign_threshold: ms(100),
+        };
+        assert!(LeaseConfig::new(shortest).is_ok());
+        let longest = Timings {
+            lease_duration: MAX_LEASE_DURATION,
+            poll_interval: MAX_LEASE_DURATION,
+            drift_ppm: MAX_DRIFT_PPM,
+            foreign_threshold: 24 * MAX_LEASE_DURATION,
+            ..Timings::default()
+        };
+        assert!(LeaseConfig::new(longest).is_ok());
+        assert!(LeaseConfig::new(Timings { drift_ppm: MAX_DRIFT_PPM + 1, ..longest }).is_err());
+    }
+
+    #[test]
     fn zero_and_absurd_figures_are_refused_by_name() {
         let zero = LeaseConfig::new(Timings { poll_interval: Duration::ZERO, ..Timings::default() }).unwrap_err();
         assert!(zero.to_string().contains("--poll-interval"), "{zero}");

@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn garbage_is_named_and_never_taken_for_free() {
-        let cases: [(&str, Option<Attribute>, &str); 8] = [
+        let cases: [(&str, Option<Attribute>, &str); 10] = [
             (EPOCH, Some(n("-1")), "`epoch` is -1"),
             (EPOCH, Some(s("7")), "`epoch` is the string"),
             (EPOCH, None, "`epoch` is missing"),
@@ -284,6 +284,8 @@ mod tests {
             (VERSION, Some(n("3")), "`version` is the number 3"),
             (LEASE_OWNER, Some(Attribute::Other("L".into())), "`leaseOwner` is a value of type L"),
             (LEASE_DURATION_MS, Some(n("99999999999")), "`leaseDurationMs` is 99999999999"),
+            (LEASE_DURATION_MS, None, "`leaseDurationMs` is missing"),
+            (LEASE_DURATION_MS, Some(n("0")), "`leaseDurationMs` is missing"),
             (PAUSED, Some(s("yes")), "`paused` is the string"),
         ];
         for (name, value, expected) in cases {

@@ -41,9 +41,9 @@ pub fn kube_servers() -> Vec<KubeServer> {
         .collect()
 }
 
-/// Istio's own validator, as a program.
-pub fn istio_validate() -> PathBuf {
-    text(&servers()["istio_validate"]).into()
+/// Istio's own code, as a program (`scripts/servers/istio`).
+pub fn istio_judge() -> PathBuf {
+    text(&servers()["istio_judge"]).into()
 }
 
 /// Waits for the API servers to be nobody else's, in this process and in others, until the value is dropped.

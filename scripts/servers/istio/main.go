@@ -1,13 +1,18 @@
-// Istio-validate judges networking.istio.io objects as istiod's admission webhook does, by istiod's own
-// code, and on top of that refuses unknown fields, which the webhook leaves to the API server.
+// Istio-judge says what Istio makes of networking.istio.io objects, by istiod's own code.
 //
-//	istio-validate [file|directory|-]...
+//	istio-judge accept [file|directory|-]...
+//	istio-judge route [-locality REGION/ZONE] [-namespace NAME] [file|directory|-]...
 //
-// Exit status: 0 all accepted, 1 some refused, 2 unreadable input or no object in it.
+// Accept judges each object as istiod's admission webhook does, and refuses unknown fields on top, which the
+// webhook leaves to the API server. Exit status: 0 all accepted, 1 some refused, 2 unreadable input or no object
+// in it.
+//
+// Route takes the objects of one cluster and prints, as JSON, where istiod would send a sidecar there: every
+// outbound cluster with its endpoints, their localities, priorities and weights. Exit status: 0, or 2 if the input
+// is unreadable, refused or empty.
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,54 +24,62 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubeyaml "k8s.io/apimachinery/pkg/util/yaml"
-
-	"istio.io/istio/pilot/pkg/config/kube/crd"
-	"istio.io/istio/pkg/config"
-	"istio.io/istio/pkg/config/constants"
-	"istio.io/istio/pkg/config/schema/collections"
-	"istio.io/istio/pkg/config/schema/resource"
 )
 
 const group = "networking.istio.io"
 
-// verdict is what a run says in total.
-type verdict struct {
-	objects, refused, skipped int
+func main() {
+	if len(os.Args) < 2 {
+		fail(errors.New("a command is missing: accept or route"))
+	}
+	command, arguments := os.Args[1], os.Args[2:]
+	switch command {
+	case "accept":
+		accept(arguments)
+	case "route":
+		route(arguments)
+	default:
+		fail(fmt.Errorf("unknown command %q: accept or route", command))
+	}
 }
 
-func main() {
-	var v verdict
-	sources := os.Args[1:]
+func fail(err error) {
+	fmt.Fprintf(os.Stderr, "istio-judge: %v\n", err)
+	os.Exit(2)
+}
+
+// document is one Kubernetes object, as it was read.
+type document struct {
+	metav1.TypeMeta
+	Metadata struct{ Name, Namespace string }
+	file     string
+	raw      json.RawMessage
+}
+
+func (d document) String() string {
+	return fmt.Sprintf("%s: %s %s/%s", d.file, d.Kind, d.Metadata.Namespace, d.Metadata.Name)
+}
+
+func (d document) isIstio() bool {
+	return d.GroupVersionKind().Group == group
+}
+
+// readAll hands every object of the sources to visit, those inside of lists too.
+func readAll(sources []string, visit func(document) error) error {
 	if len(sources) == 0 {
 		sources = []string{"-"}
 	}
 	for _, source := range sources {
-		if err := v.judgeSource(source); err != nil {
-			fmt.Fprintf(os.Stderr, "istio-validate: %v\n", err)
-			os.Exit(2)
+		if err := readSource(source, visit); err != nil {
+			return err
 		}
 	}
-	os.Exit(v.report())
+	return nil
 }
 
-func (v *verdict) report() int {
-	fmt.Printf("%d objects, %d refused\n", v.objects, v.refused)
-	if v.skipped > 0 {
-		fmt.Printf("other documents skipped: %d\n", v.skipped)
-	}
-	switch {
-	case v.objects == 0:
-		fmt.Fprintf(os.Stderr, "istio-validate: no %s object in the input\n", group)
-		return 2
-	case v.refused > 0:
-		return 1
-	}
-	return 0
-}
-
-func (v *verdict) judgeSource(source string) error {
+func readSource(source string, visit func(document) error) error {
 	if source == "-" {
-		return v.judgeDocuments("stdin", os.Stdin)
+		return readDocuments("stdin", os.Stdin, visit)
 	}
 	return filepath.WalkDir(source, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -80,7 +93,7 @@ func (v *verdict) judgeSource(source string) error {
 			return err
 		}
 		defer file.Close()
-		return v.judgeDocuments(path, file)
+		return readDocuments(path, file, visit)
 	})
 }
 
@@ -92,98 +105,43 @@ func hasManifestSuffix(path string) bool {
 	return false
 }
 
-func (v *verdict) judgeDocuments(file string, input io.Reader) error {
+func readDocuments(file string, input io.Reader, visit func(document) error) error {
 	documents := kubeyaml.NewYAMLOrJSONDecoder(input, 4096)
 	for {
-		var document json.RawMessage
-		err := documents.Decode(&document)
+		var raw json.RawMessage
+		err := documents.Decode(&raw)
 		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if err == nil {
+			err = readDocument(file, raw, visit)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
-		if err := v.judgeDocument(file, document); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
 	}
 }
 
-func (v *verdict) judgeDocument(file string, document json.RawMessage) error {
-	if document = bytes.TrimSpace(document); len(document) == 0 || bytes.Equal(document, []byte("null")) {
+func readDocument(file string, raw json.RawMessage, visit func(document) error) error {
+	if text := strings.TrimSpace(string(raw)); text == "" || text == "null" {
 		return nil
 	}
-	var head struct {
-		metav1.TypeMeta
-		Metadata struct{ Name, Namespace string }
-	}
-	if err := json.Unmarshal(document, &head); err != nil {
+	read := document{file: file, raw: raw}
+	if err := json.Unmarshal(raw, &read); err != nil {
 		return err
 	}
-	if strings.HasSuffix(head.Kind, "List") {
-		return v.judgeList(file, document)
+	if !strings.HasSuffix(read.Kind, "List") {
+		return visit(read)
 	}
-	if head.GroupVersionKind().Group != group {
-		v.skipped++
-		return nil
-	}
-	v.objects++
-	if err := judgeObject(document); err != nil {
-		v.refused++
-		name := head.Metadata.Namespace + "/" + head.Metadata.Name
-		fmt.Printf("%s: %s %s: %s\n", file, head.Kind, name, oneLine(err))
-	}
-	return nil
-}
-
-// judgeList opens a list, as `kubectl get -o yaml` prints it.
-func (v *verdict) judgeList(file string, document json.RawMessage) error {
+	// A list, as `kubectl get -o yaml` prints it.
 	var list struct{ Items []json.RawMessage }
-	if err := json.Unmarshal(document, &list); err != nil {
+	if err := json.Unmarshal(raw, &list); err != nil {
 		return err
 	}
 	for _, item := range list.Items {
-		if err := v.judgeDocument(file, item); err != nil {
+		if err := readDocument(file, item, visit); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// judgeObject takes the steps of istiod's webhook, with strict decoding in place of lenient.
-func judgeObject(document []byte) error {
-	var object crd.IstioKind
-	decoder := json.NewDecoder(bytes.NewReader(document))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&object); err != nil {
-		return err
-	}
-	object.Status = nil // istiod does not judge it
-	if object.Namespace == "" {
-		object.Namespace = metav1.NamespaceDefault
-	}
-	gvk := object.GroupVersionKind()
-	schema, known := collections.Pilot.FindByGroupVersionAliasesKind(resource.FromKubernetesGVK(&gvk))
-	if !known {
-		return fmt.Errorf("unrecognized type %v", gvk)
-	}
-	converted, err := crd.ConvertObjectInternal(schema, &object, constants.DefaultClusterLocalDomain, fromStrictJSON)
-	if err != nil {
-		return err
-	}
-	_, err = schema.ValidateConfig(*converted)
-	return err
-}
-
-func fromStrictJSON(schema resource.Schema, js string) (config.Spec, error) {
-	spec, err := schema.NewInstance()
-	if err != nil {
-		return nil, err
-	}
-	return spec, config.ApplyJSONStrict(spec, js)
-}
-
-// oneLine joins the lines of a multierror, so that a refusal is one line to grep.
-func oneLine(err error) string {
-	return strings.Join(strings.Fields(err.Error()), " ")
 }
