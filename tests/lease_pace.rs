@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/lease.rs"]
-mod support;
+mod lease;
 
 use flagship::instant::WallTime;
 use flagship::lease::record::{
@@ -12,7 +12,7 @@ use flagship::lease::record::{
 use flagship::lease::{Attribute, Eligibility, Now, Outcome, RequestKind, Step};
 use flagship::store::memory::apply;
 
-use support::*;
+use lease::*;
 
 fn s(text: &str) -> Attribute {
     Attribute::S(text.to_owned())

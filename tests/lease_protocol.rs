@@ -2,14 +2,14 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/lease.rs"]
-mod support;
+mod lease;
 
 use flagship::instant::WallTime;
 use flagship::lease::record::{EPOCH, LEASE_OWNER, VERSION};
 use flagship::lease::{Attribute, Eligibility, Notice, Now, Outcome, Request, RequestKind, Step};
 use flagship::store::memory::apply;
 
-use support::*;
+use lease::*;
 
 #[test]
 fn rule_1_the_deadline_counts_from_before_the_request_was_sent() {

@@ -2,14 +2,14 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/lease.rs"]
-mod support;
+mod lease;
 
 use flagship::instant::WallTime;
 use flagship::lease::record::{LEASE_OWNER, PAUSED, SWITCHOVER_TO};
 use flagship::lease::{Attribute, Now, Step};
 use flagship::store::memory::apply;
 
-use support::*;
+use lease::*;
 
 fn ask_for(table: &mut Table, whom: &str) {
     set(table, SWITCHOVER_TO, Attribute::S(whom.into()));
