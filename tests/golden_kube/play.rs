@@ -87,6 +87,9 @@ impl World {
             ("v1", "ConfigMap"),
             ("apps/v1", "Deployment"),
             ("admiral.io/v1alpha1", "Dependency"),
+            ("admiral.io/v1alpha1", "GlobalTrafficPolicy"),
+            ("admiral.io/v1alpha1", "OutlierDetection"),
+            ("admiral.io/v1alpha1", "ClientConnectionConfig"),
         ];
         for (version, kind) in kinds.into_iter().chain(ISTIO) {
             for cluster in self.clusters.values() {
