@@ -1,35 +1,45 @@
 //! A state of the model: the real [`Lease`] of each instance with its clock, the table, and what is under way.
 
-use flagship::instant::{Instant, WallTime};
-use flagship::lease::{Eligibility, Identity, Lease, LeaseConfig, Now, Outcome, RawItem, RequestKind, Timings};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
+
+use flagship::instant::{Instant, WallTime};
+use flagship::lease::record::{Attribute, PAUSED};
+use flagship::lease::{Eligibility, Identity, Lease, LeaseConfig, Now, Outcome, Permit, RawItem, RequestKind, Timings};
+
+use super::canonical::canonical;
 
 /// One tick of the model's clocks is one second, so that epochs taken from the wall clock differ.
 pub const TICK: Duration = Duration::from_secs(1);
 
 /// Instants begin here.
-const ORIGIN: u64 = 1_000;
-const WALL_S: u64 = 1_800_000_000;
+pub const ORIGIN: u64 = 1_000;
+pub const WALL_S: u64 = 1_800_000_000;
+pub const FIRST_EPOCH: u64 = 7_000;
 
-/// Eight ticks of lease and one of margin: clocks may differ by one tick in eight.
+/// Ticks that a write to a cluster may take.
+pub const WRITE: u32 = 3;
+
+/// Five ticks of lease and one of margin: clocks may differ by one tick in five.
 pub fn config() -> LeaseConfig {
     LeaseConfig::new(Timings {
-        lease_duration: TICK * 8,
-        renew_interval: TICK * 2,
-        poll_interval: TICK * 2,
+        lease_duration: TICK * 5,
+        renew_interval: TICK,
+        poll_interval: TICK,
         request_timeout: TICK,
-        drift_ppm: 125_000,
+        drift_ppm: 200_000,
         min_margin: Duration::from_millis(1),
-        foreign_threshold: TICK * 9,
+        foreign_threshold: TICK * 6,
     })
     .unwrap()
 }
 
 /// Ticks of real time within which two clocks differ by one tick at most.
-pub const DRIFT_EVERY: u8 = 8;
+pub const DRIFT_EVERY: u8 = 5;
 
 /// A request under way. It may arrive long after it was given up, and more than once.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     pub from: (usize, u8),
     pub id: u64,
@@ -39,74 +49,128 @@ pub struct Message {
 }
 
 /// What the driver of one instance does.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Doing {
     /// Asks the protocol again when its clock shows this.
     Sleeping(u64),
     /// Waits for the answer to this request, until its clock shows the other.
     Requesting(u64, u64),
-    /// Waits for writes to the clusters.
-    Draining,
+    /// Waits for writes to the clusters, at most until then.
+    Draining(u64),
     /// Has given the lease up for good.
     Ended,
+    /// Crashed.
+    Down,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Node {
+/// A process. It shares its place between the states that do not touch it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
     pub lease: Lease,
     pub incarnation: u8,
-    /// Ticks that its clock has shown.
-    pub clock: u64,
     pub doing: Doing,
     /// The answer that has arrived and was not read yet.
     pub answer: Option<(u64, Outcome)>,
-    /// It does not run: nothing of it happens until it goes on.
-    pub stopped: bool,
+    /// Its last request.
+    pub last_id: u64,
     /// Writes that it has made, for its nonces.
-    pub nonces: u8,
+    pub nonces: u32,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    pub process: Arc<Process>,
+    /// It does not run: nothing of it happens until it goes on.
+    pub stopped: bool,
+    /// It was stopped where a write may have passed the gate's last check and not left yet.
+    pub armed: bool,
+    /// Until its clock shows this a write that has left may still take effect.
+    pub busy_until: u64,
+}
+
+/// How the last active came to an end, or what else ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Since {
+    Crash,
+    Stop,
+    Switchover,
+    Deletion,
+    Outage,
+    /// A write left late, of a process that was stopped after the gate's last check.
+    Residual,
+}
+
+#[derive(Clone, Debug)]
 pub struct State {
-    pub real: u8,
+    pub real: u32,
+    pub clocks: Vec<u64>,
     pub nodes: Vec<Node>,
-    pub table: Option<RawItem>,
-    pub wire: Vec<Message>,
-    /// Ticks until a clock may lose another tick.
+    pub table: Option<Arc<RawItem>>,
+    /// In the order of senders and requests.
+    pub wire: Vec<Arc<Message>>,
+    /// Ticks until a clock may stand still for one.
     pub drift_in: u8,
     /// Faults that may still happen.
     pub faults: u8,
+    /// Nobody reaches the table.
+    pub outage: bool,
     /// The highest epoch under which a gate was open, and whose it was.
     pub highest: (u64, (usize, u8)),
     /// A gate opened with an epoch that was not above all before it.
     pub epoch_broken: bool,
     /// A driver was told to wait for longer than any rule asks for.
     pub stuck: bool,
-    /// What has happened, for the questions whether something can happen.
-    pub crashed_active: bool,
-    pub stopped_active: bool,
-    pub deleted: bool,
-    pub takeovers: u8,
+    /// Ticks without exactly one open gate, while nothing is in the way of it.
+    pub leaderless: u8,
+    /// What happened within this tick.
+    pub prompt_steps: u8,
+    /// What ended; until somebody is active.
+    pub since: Option<Since>,
+    /// What this very step has shown.
+    pub shown: Option<Since>,
 }
 
-impl Node {
+impl Hash for State {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        canonical(self).hash(to);
+    }
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        canonical(self) == canonical(other)
+    }
+}
+
+impl Process {
+    /// A process begins: it has seen nothing.
     pub fn new(index: usize, incarnation: u8, clock: u64) -> Self {
         let me = Identity {
-            owner: format!("n{index}"),
-            instance_id: format!("{index}.{incarnation}"),
+            owner: format!("%{index}"),
+            instance_id: format!("%{index}.{incarnation}"),
             endpoint: String::new(),
             region: String::new(),
         };
         let mut lease = Lease::new(config(), me);
         lease.set_eligibility(Eligibility::Yes);
-        let doing = Doing::Sleeping(clock);
-        Self { lease, incarnation, clock, doing, answer: None, stopped: false, nonces: 0 }
+        Self { lease, incarnation, doing: Doing::Sleeping(clock), answer: None, last_id: 0, nonces: 0 }
     }
 
-    pub fn now(&self, real: u8) -> Now {
+    pub fn is_running(&self) -> bool {
+        !matches!(self.doing, Doing::Ended | Doing::Down)
+    }
+}
+
+impl State {
+    pub fn process(&mut self, index: usize) -> &mut Process {
+        Arc::make_mut(&mut self.nodes[index].process)
+    }
+
+    /// What `index` reads from its clocks. The wall clocks go right: rule 7 has tests of its own.
+    pub fn now(&self, index: usize) -> Now {
         Now {
-            boot: Instant::from_origin(TICK * u32::try_from(ORIGIN + self.clock).unwrap()),
-            wall: WallTime::from_unix_ms((WALL_S + u64::from(real)) * 1000),
+            boot: Instant::from_origin(Duration::from_secs(ORIGIN + self.clocks[index])),
+            wall: WallTime::from_unix_ms((WALL_S + u64::from(self.real)) * 1000),
         }
     }
 
@@ -115,34 +179,67 @@ impl Node {
         at.since_origin().as_secs().saturating_sub(ORIGIN)
     }
 
-    /// The epoch under which the gate is open.
-    pub fn open(&self, real: u8) -> Option<u64> {
-        let now = self.now(real).boot;
-        self.lease.permit().filter(|permit| now < permit.deadline).map(|permit| permit.epoch)
+    /// The permit under which the gate of `index` is open.
+    pub fn permit(&self, index: usize) -> Option<Permit> {
+        let process = &self.nodes[index].process;
+        let now = self.now(index).boot;
+        process.lease.permit().filter(|permit| process.doing != Doing::Down && now < permit.deadline)
     }
-}
 
-impl State {
-    /// Nodes whose gate is open.
+    /// Instances whose gate is open, with their epochs.
     pub fn open(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
-        let open = |(index, node): (usize, &Node)| node.open(self.real).map(|epoch| (index, epoch));
-        self.nodes.iter().enumerate().filter_map(open)
+        (0..self.nodes.len()).filter_map(|index| self.permit(index).map(|permit| (index, permit.epoch)))
     }
 
-    /// Remembers what an open gate shows (S3).
+    /// Instances of which a write may take effect now: the gate is open, or one that left earlier is under way.
+    pub fn writers(&self) -> usize {
+        let writes =
+            |index: &usize| self.permit(*index).is_some() || self.clocks[*index] < self.nodes[*index].busy_until;
+        (0..self.nodes.len()).filter(writes).count()
+    }
+
+    /// Whether the answer to `message` would be read.
+    pub fn awaits(&self, message: &Message) -> bool {
+        let process = &self.nodes[message.from.0].process;
+        process.incarnation == message.from.1
+            && process.answer.is_none()
+            && matches!(process.doing, Doing::Requesting(id, _) if id == message.id)
+    }
+
+    /// A write may leave whenever the gate lets it, and takes all the time that it may.
+    pub fn note_writes(&mut self) {
+        for index in 0..self.nodes.len() {
+            let now = self.now(index).boot;
+            let node = &mut self.nodes[index];
+            let runs = !node.stopped && node.process.doing != Doing::Down;
+            if runs && node.process.lease.permit().is_some_and(|permit| permit.covers(now, TICK * WRITE)) {
+                node.busy_until = self.clocks[index] + u64::from(WRITE);
+            }
+        }
+    }
+
+    /// Remembers what an open gate shows (S3), and that somebody is active again.
     pub fn note_epochs(&mut self) {
         let open: Vec<(usize, u64)> = self.open().collect();
-        for (index, epoch) in open {
-            let author = (index, self.nodes[index].incarnation);
+        for (index, epoch) in &open {
+            let author = (*index, self.nodes[*index].process.incarnation);
             let (highest, whose) = self.highest;
-            if author == whose && epoch == highest {
+            let again = self.since == Some(Since::Outage) && open.len() == 1;
+            if author == whose && *epoch == highest && !again {
                 continue;
             }
-            self.epoch_broken |= epoch <= highest;
-            if author != whose && highest > 0 {
-                self.takeovers = self.takeovers.saturating_add(1);
+            self.epoch_broken |= *epoch < highest || (*epoch == highest && author != whose);
+            if highest > 0 && (author != whose || again) {
+                self.shown = self.since.take();
             }
-            self.highest = (highest.max(epoch), author);
+            self.highest = (highest.max(*epoch), author);
         }
+    }
+
+    /// Whether there is a reason why not exactly one should become active.
+    pub fn is_excused(&self) -> bool {
+        let paused = self.table.as_ref().is_some_and(|item| item.get(PAUSED) == Some(&Attribute::Bool(true)));
+        let runs = |node: &Node| !node.stopped && node.process.is_running();
+        paused || self.outage || !self.nodes.iter().any(runs)
     }
 }
