@@ -38,9 +38,9 @@ failover:
 steady:
     FLAGSHIP_WORKLOADS=1000 FLAGSHIP_QUIET_S=60 cargo test --locked --test process steady -- --nocapture
 
-# the seeded simulation for longer: 50,000 seeds, or as many as given, from a seed of its own
-soak seeds="50000" first="1000000":
-    FLAGSHIP_SEEDS={{seeds}} FLAGSHIP_FIRST_SEED={{first}} cargo test --release --test simulation no_seed -- --nocapture
+# both seeded simulations for longer: 50,000 seeds and 10,000 of whole instances, or as many as given
+soak seeds="50000" first="1000000" whole="10000":
+    FLAGSHIP_SEEDS={{seeds}} FLAGSHIP_WHOLE_SEEDS={{whole}} FLAGSHIP_FIRST_SEED={{first}} cargo test --release --test simulation no_seed -- --nocapture
 
 # deliberate faults, each in a copy of the tree: what catches them (takes about a minute each)
 mutants *names:
@@ -50,9 +50,9 @@ mutants *names:
 cargo-mutants part="lease" *options:
     scripts/mutate {{part}} {{options}}
 
-# the model checker with wider bounds (minutes to hours)
-model ticks="13" faults="2" orders="0":
-    FLAGSHIP_MODEL_TICKS={{ticks}} FLAGSHIP_MODEL_FAULTS={{faults}} FLAGSHIP_MODEL_ORDERS={{orders}} cargo test --release --test model -- --nocapture
+# the model checker with wider bounds (2 instances and 2 faults: 4 CPU minutes and 0.7 GB)
+model nodes="2" faults="2" orders="0":
+    FLAGSHIP_MODEL_NODES={{nodes}} FLAGSHIP_MODEL_FAULTS={{faults}} FLAGSHIP_MODEL_ORDERS={{orders}} cargo test --release --test model wide -- --nocapture --ignored
 
 # Every kind of fault 10 times on real processes, side by side; prints the table (20 minutes)
 faults rounds="10":

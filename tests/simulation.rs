@@ -2,7 +2,7 @@
 //! faults of every kind at random, and a judge that reads only what the clusters recorded.
 //!
 //! `FLAGSHIP_SEEDS` sets how many seeds run, `FLAGSHIP_FIRST_SEED` where they begin. A failing seed is repeated, with
-//! everything that happened, by `FLAGSHIP_SEED=n cargo test --test simulation replay -- --nocapture`.
+//! everything that happened, by `FLAGSHIP_SEED=n cargo test --test simulation replay_one -- --nocapture`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "simulation/campaign.rs"]
@@ -21,35 +21,55 @@ mod liveness;
 mod node;
 #[path = "simulation/plan.rs"]
 mod plan;
+#[path = "simulation/record.rs"]
+mod record;
 #[path = "simulation/report.rs"]
 mod report;
 #[path = "simulation/rng.rs"]
 mod rng;
 #[path = "simulation/table.rs"]
 mod table;
+#[path = "simulation/whole.rs"]
+mod whole;
 #[path = "simulation/world.rs"]
 mod world;
 #[path = "simulation/writer.rs"]
 mod writer;
 
-use campaign::setting;
+use campaign::{Found, setting};
 use liveness::Mishap;
 use plan::Broken;
 use world::World;
 
 /// Enough for every change; `just soak` runs many more.
 const SEEDS: u64 = 2_000;
+/// Of whole instances, which take longer.
+const WHOLE_SEEDS: u64 = 200;
 
 #[test]
 fn no_seed_breaks_a_promise() {
-    let found =
-        campaign::run(setting("FLAGSHIP_FIRST_SEED", 1), setting("FLAGSHIP_SEEDS", SEEDS), Broken::Nothing, true);
+    let (first, seeds) = (setting("FLAGSHIP_FIRST_SEED", 1), setting("FLAGSHIP_SEEDS", SEEDS));
+    expect_none(
+        &campaign::run(first, seeds, true, |seed| World::new(seed, Broken::Nothing, false).run()),
+        "replay_one",
+    );
+}
+
+/// The same for the whole of production between the protocol and the packet: driver, mode, gate, transport lock.
+#[test]
+fn no_seed_breaks_a_promise_of_whole_instances() {
+    let (first, seeds) = (setting("FLAGSHIP_FIRST_SEED", 1), setting("FLAGSHIP_WHOLE_SEEDS", WHOLE_SEEDS));
+    let one = |seed| whole::world::World::new(seed, Broken::Nothing, false).run();
+    expect_none(&campaign::run(first, seeds, true, one), "replay_whole");
+}
+
+fn expect_none(found: &Found, replay: &str) {
     println!("{}", found.report);
-    if let Some((seed, violations)) = found.failure {
+    if let Some((seed, violations)) = &found.failure {
         let all: Vec<String> = violations.iter().take(5).map(ToString::to_string).collect();
         panic!(
             "after {} seeds: seed {seed} breaks a promise:\n{}\nrepeat it with: FLAGSHIP_SEED={seed} cargo test --test simulation \
-             replay -- --nocapture",
+             {replay} -- --nocapture",
             found.report.seeds,
             all.join("\n")
         );
@@ -74,13 +94,27 @@ fn takeovers_keep_their_bounds() {
 
 /// Repeats one seed and tells all that happens in it.
 #[test]
-fn replay() {
+fn replay_one() {
     let seed = setting("FLAGSHIP_SEED", 1);
     let (report, violations) = World::new(seed, Broken::Nothing, std::env::var("FLAGSHIP_SEED").is_ok()).run();
     println!("{report}");
     assert!(violations.is_empty(), "{violations:#?}");
     let (again, _) = World::new(seed, Broken::Nothing, false).run();
     assert_eq!(report.to_string(), again.to_string(), "a seed is the same run every time");
+}
+
+/// The same for whole instances.
+#[test]
+fn replay_whole() {
+    let seed = setting("FLAGSHIP_SEED", 1);
+    let trace = std::env::var("FLAGSHIP_SEED").is_ok();
+    let (report, violations) = whole::world::World::new(seed, Broken::Nothing, trace).run();
+    println!("{report}");
+    assert!(violations.is_empty(), "{violations:#?}");
+    for seed in seed..seed + 10 {
+        let run = || whole::world::World::new(seed, Broken::Nothing, false).run().0.to_string();
+        assert_eq!(run(), run(), "seed {seed} is the same run every time");
+    }
 }
 
 /// A judge that never objects proves nothing. Each of these breaks one promise of the environment, and must be seen.
@@ -94,8 +128,18 @@ fn the_judge_sees_every_broken_environment() {
         Broken::WildClocks,
     ];
     for what in broken {
-        let found = campaign::run(1, 400, what, true);
+        let found = campaign::run(1, 400, true, |seed| World::new(seed, what, false).run());
         let (seed, violations) = found.failure.unwrap_or_else(|| panic!("{what:?} was not seen in 400 seeds"));
+        println!("{what:?}: seen after {} seeds, by seed {seed}: {}", found.report.seeds, violations[0]);
+    }
+}
+
+/// The same where whole instances run. A permit that is not asked for again is a mutant of the gate here.
+#[test]
+fn the_judge_sees_every_broken_environment_of_whole_instances() {
+    for what in [Broken::EventualTable, Broken::ReleaseBeforeDrain, Broken::NoWriteBound, Broken::WildClocks] {
+        let found = campaign::run(1, 200, true, |seed| whole::world::World::new(seed, what, false).run());
+        let (seed, violations) = found.failure.unwrap_or_else(|| panic!("{what:?} was not seen in 200 seeds"));
         println!("{what:?}: seen after {} seeds, by seed {seed}: {}", found.report.seeds, violations[0]);
     }
 }
@@ -104,7 +148,7 @@ fn the_judge_sees_every_broken_environment() {
 /// it must stay rare and must end, since every renewal is conditional.
 #[test]
 fn an_older_copy_restored_under_a_holder_is_told_and_ends() {
-    let found = campaign::run(1, 150, Broken::Restore, false);
+    let found = campaign::run(1, 150, false, |seed| World::new(seed, Broken::Restore, false).run());
     println!("an older copy restored: {} of {} seeds broke a promise", found.failures, found.report.seeds);
     if let Some((seed, violations)) = &found.failure {
         println!("first: seed {seed}, {}", violations[0]);

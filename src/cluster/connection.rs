@@ -6,9 +6,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use kube::Config;
-use kube::client::ClientBuilder;
+use http::{Request, Response};
+use kube::client::{Body, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tower::{BoxError, Layer, Service};
 
 use super::folder::FolderTarget;
 use super::kubeconfig::{UntrustedError, parse_untrusted};
@@ -108,6 +110,16 @@ pub async fn locked(mut config: Config) -> Result<KubeTarget, ConnectError> {
     let client = tokio::task::spawn_blocking(build).await.map_err(|e| ConnectError::Client { cause: e.to_string() })?;
     let client = client.map_err(|e| ConnectError::Client { cause: e.to_string() })?;
     Ok(KubeTarget::new(client, server.trim_end_matches('/')))
+}
+
+/// The same over a transport of the caller's own, such as a cluster in memory. What it does with a request that the lock
+/// let through is up to it; the lock is around it in any case.
+pub fn locked_service<S>(service: S, server: &str) -> KubeTarget
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError> + Send + 'static,
+    S::Future: Send + 'static,
+{
+    KubeTarget::new(Client::new(LockLayer.layer(service), "default"), server)
 }
 
 async fn default_config() -> Result<Config, ConnectError> {

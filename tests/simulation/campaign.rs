@@ -4,9 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::judge::Violation;
-use super::plan::Broken;
 use super::report::Report;
-use super::world::World;
 
 /// What a campaign found.
 pub struct Found {
@@ -17,8 +15,8 @@ pub struct Found {
     pub failures: u64,
 }
 
-/// Runs `seeds` from `first` on. With `stop_early` it ends soon after the first failure.
-pub fn run(first: u64, seeds: u64, broken: Broken, stop_early: bool) -> Found {
+/// Runs `seeds` from `first` on, each by `one`. With `stop_early` it ends soon after the first failure.
+pub fn run(first: u64, seeds: u64, stop_early: bool, one: impl Fn(u64) -> (Report, Vec<Violation>) + Sync) -> Found {
     let next = AtomicU64::new(first);
     let stop = AtomicBool::new(false);
     let found = Mutex::new(Found { report: Report::default(), failure: None, failures: 0 });
@@ -30,7 +28,7 @@ pub fn run(first: u64, seeds: u64, broken: Broken, stop_early: bool) -> Found {
                     if seed >= first + seeds {
                         break;
                     }
-                    let (report, violations) = World::new(seed, broken, false).run();
+                    let (report, violations) = one(seed);
                     let mut found = found.lock().unwrap();
                     found.report.add(&report);
                     if !violations.is_empty() {

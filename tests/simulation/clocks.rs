@@ -14,6 +14,7 @@ const PPM: u64 = 1_000_000;
 /// Some day in 2027, in ms since the Unix epoch.
 const WALL_BASE_MS: u64 = 1_800_000_000_000;
 
+#[derive(Clone)]
 pub struct Clocks {
     /// The boot clock is linear from here on.
     base_real: u64,

@@ -9,6 +9,8 @@ use flagship::lease::{Eligibility, RawItem};
 use super::driver_steps::stop_for;
 use super::node::{Link, Local};
 use super::plan::micros;
+use super::rng::Rng;
+use super::table::Table;
 use super::world::{Event, World, released};
 
 /// A kind of fault. Each seed draws which of them it has.
@@ -54,7 +56,7 @@ impl Kind {
         Self::Blind,
     ];
 
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Network => "network changed",
             Self::Stop => "process stopped",
@@ -113,7 +115,7 @@ pub fn strike(world: &mut World) {
             let to = world.rng.pick(&[Eligibility::No, Eligibility::Reluctant, Eligibility::Yes]);
             world.local_at(index, world.now, Local::Synced(to));
         }
-        _ => at_the_item(world, kind),
+        _ => at_the_item(&mut world.table, &mut world.rng, world.plan.nodes, world.now, kind),
     }
 }
 
@@ -122,7 +124,7 @@ fn at_a_process(world: &mut World, kind: Kind, index: usize) {
     let any = world.rng.between(lease / 100, lease * 2);
     let span = world.rng.pick(&[lease / 20, lease / 2, lease, any]);
     match kind {
-        Kind::Network => world.nodes[index].link = other_link(world),
+        Kind::Network => world.nodes[index].link = other_link(&mut world.rng, lease),
         Kind::Stop => stop_for(world, index, span),
         Kind::StopBeforeSend => world.nodes[index].stop_before_send = Some(span),
         // The renewal must still be unanswered when others take the lease for expired.
@@ -142,43 +144,45 @@ fn at_a_process(world: &mut World, kind: Kind, index: usize) {
 }
 
 /// From good to cut in one or both directions.
-fn other_link(world: &mut World) -> Link {
-    let lease = micros(world.plan.lease());
-    let slowest_us = world.rng.pick(&[5_000, 50_000, lease / 10, lease / 4]);
-    let share = |world: &mut World| world.rng.pick(&[0, 0, 10, 40, 100]);
-    let cut = world.rng.chance(25);
+pub fn other_link(rng: &mut Rng, lease: u64) -> Link {
+    let slowest_us = rng.pick(&[5_000, 50_000, lease / 10, lease / 4]);
+    let share = |rng: &mut Rng| rng.pick(&[0, 0, 10, 40, 100]);
+    let cut = rng.chance(25);
     Link {
-        lose_request: if cut { 100 } else { share(world) },
-        lose_answer: share(world),
-        duplicate: world.rng.pick(&[0, 20, 60]),
-        hold_back: world.rng.pick(&[0, 10, 40]),
+        lose_request: if cut { 100 } else { share(rng) },
+        lose_answer: share(rng),
+        duplicate: rng.pick(&[0, 20, 60]),
+        hold_back: rng.pick(&[0, 10, 40]),
         slowest_us,
     }
 }
 
-fn at_the_item(world: &mut World, kind: Kind) {
-    let now = world.now;
+/// Somebody else changes the item.
+pub fn at_the_item(table: &mut Table, rng: &mut Rng, nodes: usize, now: u64, kind: Kind) {
     match kind {
-        Kind::Delete => world.table.edit(now, |item| *item = None),
+        Kind::Delete => table.edit(now, |item| *item = None),
         // Terraform's has the same version each time.
-        Kind::Recreate if world.rng.chance(50) => {
-            world.table.edit(now, |item| *item = Some(released(0, "initial")));
+        Kind::Recreate if rng.chance(50) => {
+            table.edit(now, |item| *item = Some(released(0, "initial")));
         }
-        Kind::Recreate => world.table.edit(now, |item| *item = Some(released(0, &format!("init-{now}")))),
-        Kind::Restore => world.table.restore(&mut world.rng, now),
+        Kind::Recreate => table.edit(now, |item| *item = Some(released(0, &format!("init-{now}")))),
+        Kind::Restore => table.restore(rng, now),
         Kind::Foreign => {
-            let skip = world.rng.chance(10);
-            world.table.edit(now, |item| *item = Some(admirals(now, skip)));
+            let skip = rng.chance(10);
+            table.edit(now, |item| *item = Some(admirals(now, skip)));
         }
-        Kind::Corrupt => corrupt(world),
+        Kind::Corrupt => {
+            let (name, value) = garbage(rng);
+            set(table, now, name, value);
+        }
         Kind::Switchover => {
-            let node = world.rng.between(0, world.plan.nodes as u64);
-            let to = if world.rng.chance(30) { "*".to_owned() } else { format!("node-{node}") };
-            set(world, SWITCHOVER_TO, Attribute::S(to));
+            let node = rng.between(0, nodes as u64);
+            let to = if rng.chance(30) { "*".to_owned() } else { format!("node-{node}") };
+            set(table, now, SWITCHOVER_TO, Attribute::S(to));
         }
         _ => {
-            let paused = world.rng.chance(50);
-            set(world, PAUSED, Attribute::Bool(paused));
+            let paused = rng.chance(50);
+            set(table, now, PAUSED, Attribute::Bool(paused));
         }
     }
 }
@@ -194,7 +198,7 @@ fn admirals(now: u64, skip: bool) -> RawItem {
     ])
 }
 
-fn corrupt(world: &mut World) {
+fn garbage(rng: &mut Rng) -> (&'static str, Attribute) {
     let garbage = [
         (EPOCH, Attribute::N("-5".to_owned())),
         (VERSION, Attribute::N("3".to_owned())),
@@ -202,14 +206,12 @@ fn corrupt(world: &mut World) {
         (LEASE_DURATION_MS, Attribute::S("long".to_owned())),
         (LEASE_OWNER, Attribute::Bool(true)),
     ];
-    let which = usize::try_from(world.rng.between(0, garbage.len() as u64 - 1)).unwrap();
-    let (name, value) = garbage[which].clone();
-    set(world, name, value);
+    let which = usize::try_from(rng.between(0, garbage.len() as u64 - 1)).unwrap();
+    garbage[which].clone()
 }
 
-fn set(world: &mut World, name: &str, value: Attribute) {
-    let now = world.now;
-    world.table.edit(now, |item| {
+fn set(table: &mut Table, now: u64, name: &str, value: Attribute) {
+    table.edit(now, |item| {
         if let Some(item) = item {
             item.insert(name.to_owned(), value);
         }
@@ -231,8 +233,12 @@ pub fn heal(world: &mut World) {
         world.at(world.now, Event::Start(index));
         world.local_at(index, world.now, Local::Synced(Eligibility::Yes));
     }
-    let now = world.now;
-    world.table.edit(now, |item| {
+    heal_the_item(&mut world.table, world.now);
+}
+
+/// Undoes what only a person can.
+pub fn heal_the_item(table: &mut Table, now: u64) {
+    table.edit(now, |item| {
         if let Some(found) = item {
             found.remove(PAUSED);
             if found.get(LEASE_OWNER) == Some(&Attribute::S("SKIP-LEASE-POD".to_owned())) {

@@ -10,6 +10,7 @@ use super::faults;
 use super::judge::{self, Author, Recorded, Violation};
 use super::node::{Local, Node, Packet};
 use super::plan::{Broken, Plan};
+use super::record::Settled;
 use super::report::Report;
 use super::rng::Rng;
 use super::table::{Replication, Table};
@@ -65,9 +66,7 @@ pub struct World {
     pub trace: bool,
     queue: BinaryHeap<Reverse<Due>>,
     scheduled: u64,
-    /// Up to here every write in the record has taken effect, at most with that epoch.
-    settled_writes: usize,
-    highest_settled: u64,
+    settled: Settled,
 }
 
 impl World {
@@ -92,8 +91,7 @@ impl World {
             trace,
             queue: BinaryHeap::new(),
             scheduled: 0,
-            settled_writes: 0,
-            highest_settled: 0,
+            settled: Settled::default(),
         };
         for index in 0..world.plan.nodes {
             let start = world.rng.between(0, world.plan.fault_gap);
@@ -162,12 +160,7 @@ impl World {
 
     /// The highest epoch that stands on any object in the clusters.
     pub fn epoch_in_clusters(&mut self) -> u64 {
-        while let Some(write) = self.record.get(self.settled_writes).filter(|write| write.effect <= self.now) {
-            self.highest_settled = self.highest_settled.max(write.epoch);
-            self.settled_writes += 1;
-        }
-        let recent = self.record[self.settled_writes..].iter().filter(|write| write.effect <= self.now);
-        recent.map(|write| write.epoch).fold(self.highest_settled, u64::max)
+        self.settled.highest(&self.record, self.now)
     }
 
     fn happen(&mut self, event: Event) {
@@ -258,7 +251,7 @@ fn label(packet: &Packet) -> String {
     }
 }
 
-fn shown(outcome: &flagship::lease::Outcome) -> String {
+pub fn shown(outcome: &flagship::lease::Outcome) -> String {
     use flagship::lease::Outcome;
     let item = |item: Option<&RawItem>| match item {
         None => "no item".to_owned(),

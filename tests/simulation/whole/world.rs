@@ -1,0 +1,322 @@
+//! The world around whole instances: network, table, clusters and faults, one event after the other.
+//!
+//! A process hears of the outside by events alone. So each may run by itself up to the earliest event there is; what
+//! it sends on the way may bring an earlier one, and then the world looks again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use flagship::instant::Instant;
+use flagship::lease::{Eligibility, Outcome, RequestKind};
+use tokio::sync::oneshot;
+
+use super::super::clocks::Clocks;
+use super::super::judge::{self, Author, Recorded, Violation};
+use super::super::plan::{Broken, Plan, micros};
+use super::super::record::Settled;
+use super::super::report::Report;
+use super::super::rng::Rng;
+use super::super::table::{Replication, Table};
+use super::super::world::released;
+use super::instance::{Incoming, Instance, Outgoing, Packet};
+use super::strikes;
+
+/// A request on its way to the table. Copies share the answer.
+#[derive(Clone)]
+pub struct Asked {
+    from: Author,
+    kind: RequestKind,
+    reply: Arc<Mutex<Option<oneshot::Sender<Outcome>>>>,
+}
+
+pub enum Event {
+    /// A request arrives at the table.
+    Arrive(Asked),
+    /// Something arrives in a process.
+    Deliver(Author, Incoming),
+    /// The caches of a process follow the clusters.
+    Observe(Author),
+    Replicate(Replication),
+    /// A stopped process goes on.
+    Continue(usize),
+    /// A process starts on this machine, if none runs.
+    Start(usize),
+    Fault,
+    Heal,
+}
+
+pub struct World {
+    pub seed: u64,
+    pub plan: Plan,
+    pub rng: Rng,
+    pub now: u64,
+    pub nodes: Vec<Instance>,
+    pub table: Table,
+    pub record: Vec<Recorded>,
+    pub report: Report,
+    pub healed: bool,
+    trace: bool,
+    settled: Settled,
+    queue: BTreeMap<(u64, u64), Event>,
+    scheduled: u64,
+}
+
+impl World {
+    pub fn new(seed: u64, broken: Broken, trace: bool) -> Self {
+        let mut rng = Rng::new(seed);
+        let plan = Plan::new(broken, &mut rng);
+        let nodes =
+            (0..plan.nodes).map(|index| Instance::new(index, Clocks::new(&mut rng, plan.real_drift_ppm))).collect();
+        let first = plan.first_item.map(|(epoch, version)| released(epoch, version));
+        let table = Table::new(first, plan.nodes, broken == Broken::EventualTable);
+        let mut world = Self {
+            seed,
+            plan,
+            rng,
+            now: 0,
+            nodes,
+            table,
+            record: Vec::new(),
+            report: Report::default(),
+            healed: false,
+            trace,
+            settled: Settled::default(),
+            queue: BTreeMap::new(),
+            scheduled: 0,
+        };
+        for index in 0..world.plan.nodes {
+            let start = world.rng.between(0, world.plan.fault_gap);
+            world.at(start, Event::Start(index));
+        }
+        world.at(world.plan.fault_gap, Event::Fault);
+        world.at(world.plan.heal_at, Event::Heal);
+        world
+    }
+
+    /// Runs to the end: faults, healing, the time to settle, and two leases more in which exactly one may write.
+    pub fn run(mut self) -> (Report, Vec<Violation>) {
+        self.run_until(self.plan.heal_at);
+        let last_stop = self.nodes.iter().filter_map(|node| node.stopped_until).max().unwrap_or(0);
+        let settled_by = last_stop.max(self.now) + self.plan.settle();
+        let end = settled_by + micros(self.plan.lease()) * 2;
+        self.run_until(end);
+        let mut violations = judge::judge(&self.record);
+        let late = self.record.iter().filter(|write| write.sent >= settled_by);
+        let authors: BTreeSet<Author> = late.map(|write| write.author).collect();
+        if authors.len() != 1 {
+            let item = self.table.item();
+            violations.push(Violation::NotLive(format!("{authors:?} wrote in the end; the item is {item:?}")));
+        }
+        self.report.takeovers = self.record.iter().map(|write| write.epoch).collect::<BTreeSet<_>>().len() as u64;
+        self.report.finish(end, &self.record);
+        (self.report, violations)
+    }
+
+    fn run_until(&mut self, end: u64) {
+        loop {
+            let earliest = self.queue.first_key_value().map_or(u64::MAX, |((at, _), _)| *at);
+            if self.advance(earliest.min(end)) {
+                continue;
+            }
+            if earliest > end {
+                break;
+            }
+            let Some(((at, _), event)) = self.queue.pop_first() else { break };
+            self.now = self.now.max(at);
+            self.happen(event);
+        }
+        self.now = end;
+    }
+
+    /// Lets every process run up to `to`. True if something left one of them meanwhile.
+    fn advance(&mut self, to: u64) -> bool {
+        let mut news = false;
+        for index in 0..self.nodes.len() {
+            while self.nodes[index].is_behind(to) {
+                let sent = self.nodes[index].run(to);
+                let is_news = !sent.is_empty();
+                for message in sent {
+                    self.leaves(index, message);
+                }
+                self.look_after(index);
+                if is_news {
+                    news = true;
+                    break;
+                }
+            }
+        }
+        news
+    }
+
+    /// Whether the process has stopped by itself, or ended.
+    fn look_after(&mut self, index: usize) {
+        let node = &mut self.nodes[index];
+        let Some(process) = &node.process else { return };
+        if process.has_ended() {
+            self.tell(|| format!("node {index} has ended"));
+            self.nodes[index].die();
+            let lease = micros(self.plan.lease());
+            let back = if self.healed { 1_000 } else { self.rng.between(1_000, lease * 2) };
+            self.at(self.now + back, Event::Start(index));
+        } else if let Some(local) = process.stopped_itself_until() {
+            let until = self.real_of(index, local);
+            self.tell(|| format!("node {index} stops where it is, until {until} us"));
+            self.stop_until(index, until);
+        }
+    }
+
+    pub fn at(&mut self, real: u64, event: Event) {
+        self.scheduled += 1;
+        self.queue.insert((real.max(self.now), self.scheduled), event);
+    }
+
+    pub fn deliver(&mut self, index: usize, incoming: Incoming) {
+        self.at(self.now, Event::Deliver(self.nodes[index].author(), incoming));
+    }
+
+    /// The process does not run until then, wherever it is.
+    pub fn stop_until(&mut self, index: usize, until: u64) {
+        let node = &mut self.nodes[index];
+        if node.process.is_some() {
+            let until = until.max(node.stopped_until.unwrap_or(0));
+            node.stopped_until = Some(until);
+            self.at(until, Event::Continue(index));
+        }
+    }
+
+    pub fn tell(&self, text: impl FnOnce() -> String) {
+        if self.trace {
+            println!("{:>12.6} s  {}", self.now as f64 / 1e6, text());
+        }
+    }
+
+    fn real_of(&self, index: usize, local: u64) -> u64 {
+        self.nodes[index].clocks.real_of(Instant::from_origin(Duration::from_micros(local)), 0)
+    }
+
+    fn leaves(&mut self, index: usize, message: Outgoing) {
+        match message {
+            Outgoing::Request { at, kind, reply } => {
+                self.nodes[index].requests += 1;
+                let requests = self.nodes[index].requests;
+                let mut rng = Rng::new(self.seed ^ (requests << 20) ^ ((index as u64) << 60));
+                let sent = self.real_of(index, at);
+                self.tell(|| format!("node {index} asks the table at {sent} us: {}", shown(&kind)));
+                let asked = Asked { from: self.nodes[index].author(), kind, reply: Arc::new(Mutex::new(Some(reply))) };
+                let link = self.nodes[index].link;
+                let copies = if rng.chance(link.duplicate) { 2 } else { 1 };
+                for _ in 0..copies {
+                    if rng.chance(link.lose_request) {
+                        self.report.count("request lost");
+                        continue;
+                    }
+                    let delay = self.travel(index, &mut rng, "request late");
+                    self.at(sent + delay, Event::Arrive(asked.clone()));
+                }
+            }
+            Outgoing::Write { at, packet, reply } => self.write(index, at, &packet, reply),
+        }
+    }
+
+    /// A cluster carries out what has left, whether or not anybody still waits for it.
+    fn write(&mut self, index: usize, at: u64, packet: &Packet, reply: oneshot::Sender<()>) {
+        let mut rng = Rng::new(!packet.number);
+        let node = &self.nodes[index];
+        let (author, sent) = (node.author(), self.real_of(index, at));
+        let bound = node.clocks.shortest(packet.left).max(1);
+        let quick = rng.between(1, bound);
+        let effect = sent + if rng.chance(30) { bound } else { quick };
+        self.tell(|| format!("node {index} writes with epoch {} at {sent} us, effect at {effect} us", packet.epoch));
+        let (epoch, residual, synced) = (packet.epoch, packet.residual, packet.synced);
+        self.record.push(Recorded { author, epoch, sent, effect, residual, synced });
+        if !rng.chance(10) {
+            let answered = effect + rng.between(100, 20_000);
+            self.at(answered, Event::Deliver(author, Incoming::Written(reply)));
+        }
+    }
+
+    /// The time that something takes over this machine's network; sometimes far too long.
+    fn travel(&mut self, index: usize, rng: &mut Rng, late: &'static str) -> u64 {
+        let link = self.nodes[index].link;
+        if rng.chance(link.hold_back) {
+            self.report.count(late);
+            return rng.between(1_000, self.plan.latest());
+        }
+        rng.between(200, link.slowest_us.max(200))
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Arrive(asked) => self.serve(&asked),
+            Event::Deliver(author, incoming) => {
+                if self.nodes[author.0].author() == author {
+                    self.nodes[author.0].deliver(incoming);
+                }
+            }
+            Event::Observe(author) => self.observe(author),
+            Event::Replicate(news) => self.table.replicate(&news),
+            Event::Continue(index) => {
+                if self.nodes[index].stopped_until.is_some_and(|until| until <= self.now) {
+                    self.tell(|| format!("node {index} goes on"));
+                    let now = self.now;
+                    self.nodes[index].go_on(now);
+                }
+            }
+            Event::Start(index) if self.nodes[index].process.is_none() => self.start(index),
+            Event::Start(_) => {}
+            Event::Fault => strikes::strike(self),
+            Event::Heal => strikes::heal(self),
+        }
+    }
+
+    fn start(&mut self, index: usize) {
+        let now = self.now;
+        self.nodes[index].start(&self.plan, self.seed, now);
+        let author = self.nodes[index].author();
+        self.tell(|| format!("node {index} starts as process {}", author.1));
+        let lease = micros(self.plan.lease());
+        let takes = if self.healed { lease / 20 } else { self.rng.between(1_000, lease) };
+        let sees_all = self.healed || self.rng.chance(85);
+        let eligibility = if sees_all { Eligibility::Yes } else { Eligibility::Reluctant };
+        self.at(now + takes, Event::Observe(author));
+        self.at(now + takes, Event::Deliver(author, Incoming::Sees(eligibility)));
+    }
+
+    fn observe(&mut self, author: Author) {
+        let node = &self.nodes[author.0];
+        let (Some(process), true) = (&node.process, node.author() == author) else { return };
+        if node.stopped_until.is_none() {
+            process.sees_epoch(self.settled.highest(&self.record, self.now));
+        }
+        let again = self.now + micros(self.plan.lease()) / 8;
+        self.at(again, Event::Observe(author));
+    }
+
+    /// A request arrives at the table, is served, and its answer goes back.
+    fn serve(&mut self, asked: &Asked) {
+        let index = asked.from.0;
+        let (outcome, news) = self.table.serve(index, self.now, &asked.kind);
+        self.tell(|| format!("the table answers {:?}: {}", asked.from, super::super::world::shown(&outcome)));
+        if let Some(news) = news {
+            let lag = self.rng.between(50_000, 1_000_000);
+            self.at(self.now + lag, Event::Replicate(news));
+        }
+        let mut rng = Rng::new(self.rng.between(0, u64::MAX - 1));
+        if rng.chance(self.nodes[index].link.lose_answer) {
+            self.report.count("answer lost");
+            return;
+        }
+        let delay = self.travel(index, &mut rng, "answer late");
+        if let Some(reply) = asked.reply.lock().unwrap().take() {
+            self.at(self.now + delay, Event::Deliver(asked.from, Incoming::Answer(reply, outcome)));
+        }
+    }
+}
+
+fn shown(kind: &RequestKind) -> String {
+    match kind {
+        RequestKind::Read => "read".to_owned(),
+        RequestKind::Write(write) => format!("{:?} {:?}", write.purpose, write.expect),
+    }
+}
