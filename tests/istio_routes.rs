@@ -26,12 +26,25 @@ const WEST: &str = "us-west-2";
 const EAST: &str = "us-east-2";
 /// The case with two sources (a in the west, b in the east) and a client (c in the west).
 const TWO_SOURCES: &str = "w01-two-clusters-and-client";
+/// The client's namespace.
+const CLIENT: &str = "client";
 const GREETING: &str = "stage.greeting.global";
 
 /// What the clusters hold after the last step.
 fn mesh_after(case: &Case) -> Mesh {
     let mut mesh = Mesh::new();
     replay::replay(case, |_, world| mesh = world.mesh());
+    mesh
+}
+
+/// What the clusters hold after `step`.
+fn mesh_at(case: &str, step: u32) -> Mesh {
+    let mut mesh = Mesh::new();
+    replay::replay(&Case::read(case), |at, world| {
+        if at == step {
+            mesh = world.mesh();
+        }
+    });
     mesh
 }
 
@@ -51,7 +64,7 @@ fn a_client_gets_its_own_region_first_and_the_other_one_when_that_fails() {
         ("cluster-b", EAST, here, WEST, west),
         ("cluster-c", WEST, west, EAST, east),
     ] {
-        let found = routes(&mesh[cluster], &format!("{region}/{region}a"), "client");
+        let found = routes(&mesh[cluster], &format!("{region}/{region}a"), CLIENT);
         let greeting = &found[GREETING];
         let expected = [(0, region, first.0, first.1), (1, other, second.0, second.1)];
         assert_eq!(order(greeting), expected, "in {cluster}");
@@ -63,13 +76,13 @@ fn a_client_gets_its_own_region_first_and_the_other_one_when_that_fails() {
 #[test]
 fn a_client_far_from_all_gets_all() {
     let mesh = mesh_after(&Case::read(TWO_SOURCES));
-    let found = routes(&mesh["cluster-c"], "eu-west-1/eu-west-1b", "client");
+    let found = routes(&mesh["cluster-c"], "eu-west-1/eu-west-1b", CLIENT);
     let priorities: Vec<u32> = found[GREETING].endpoints.iter().map(|endpoint| endpoint.priority).collect();
     assert_eq!(priorities, [0, 0]);
 }
 
-/// In every case, in every cluster with a region: each generated host leads somewhere, and whoever finds endpoints in
-/// its own region gets these first and all others after.
+/// In every case, in every cluster with a region: each generated host that a client may see leads somewhere, and whoever
+/// finds endpoints in its own region gets these first and all others after, unless a policy gives weights.
 #[test]
 fn own_region_first_in_every_case() {
     let (mut clusters, mut hosts, mut choices) = (0, 0, 0);
@@ -77,7 +90,7 @@ fn own_region_first_in_every_case() {
         let mesh = mesh_after(&case);
         for (cluster, objects) in mesh.iter().filter(|(cluster, objects)| *cluster != CONTROL && has_istio(objects)) {
             let Some(region) = region_of(&case, cluster) else { continue };
-            let found = routes(objects, &region, "client");
+            let found = routes(objects, &region, CLIENT);
             clusters += 1;
             for host in hosts_of(objects) {
                 let label = format!("{}: {host} in {cluster}", case.name);
@@ -96,13 +109,56 @@ fn check_order(destination: &Destination, region: &str, label: &str) -> bool {
     let own = |endpoint: &&istio::Endpoint| endpoint.locality.split('/').next() == Some(region);
     let (near, far): (Vec<_>, Vec<_>) = destination.endpoints.iter().partition(own);
     assert!(!destination.endpoints.is_empty(), "{label} has no endpoint");
-    if near.is_empty() || far.is_empty() {
+    if near.is_empty() || far.is_empty() || destination.by_locality {
         return false;
     }
     assert!(near.iter().all(|endpoint| endpoint.priority == 0), "{label}: {destination:#?}");
     assert!(far.iter().all(|endpoint| endpoint.priority > 0), "{label}: {destination:#?}");
     assert!(destination.fails_over, "{label} never gets to priority 1");
     true
+}
+
+/// A GlobalTrafficPolicy with prefixes: `east.` leads to the east and `west.` to the west, from everywhere, and the host
+/// itself stays as it was.
+#[test]
+fn a_prefix_leads_to_its_region() {
+    let mesh = mesh_at("w04-gtp-topology-and-prefixes", 4);
+    for (cluster, region) in [("cluster-a", WEST), ("cluster-b", EAST), ("cluster-c", WEST)] {
+        let found = routes(&mesh[cluster], region, CLIENT);
+        for (host, expected) in [(format!("east.{GREETING}"), EAST), (format!("west.{GREETING}"), WEST)] {
+            let localities: Vec<&str> = found[&host].endpoints.iter().map(|e| e.locality.as_str()).collect();
+            assert_eq!(localities, [expected], "{host} in {cluster}");
+        }
+        let plain: Vec<(u32, bool)> =
+            found[GREETING].endpoints.iter().map(|e| (e.priority, e.locality == region)).collect();
+        assert_eq!(plain, [(0, true), (1, false)], "{GREETING} in {cluster}");
+    }
+}
+
+/// A GlobalTrafficPolicy with weights: every client gets them, wherever it is.
+#[test]
+fn weights_of_a_policy_are_those_of_the_endpoints() {
+    let mesh = mesh_after(&Case::read("w28-gtp-priority"));
+    for (cluster, region) in [("cluster-a", WEST), ("cluster-b", EAST), ("cluster-c", WEST)] {
+        let found = routes(&mesh[cluster], region, CLIENT);
+        let greeting = &found[GREETING];
+        let shares: Vec<_> =
+            greeting.endpoints.iter().map(|e| (e.priority, e.locality.as_str(), e.locality_weight)).collect();
+        assert_eq!(shares, [(0, EAST, 40), (0, WEST, 60)], "in {cluster}");
+        assert!(greeting.by_locality, "the weights count");
+    }
+}
+
+/// The active/passive default: everybody goes to the active region. The other one is no way out: Istio drops what
+/// `distribute` does not name.
+#[test]
+fn the_active_passive_default_leads_to_the_active_region_alone() {
+    let mesh = mesh_after(&Case::read("w12-active-passive-default"));
+    for (cluster, region) in [("cluster-a", WEST), ("cluster-b", EAST), ("cluster-c", WEST)] {
+        let found = routes(&mesh[cluster], region, CLIENT);
+        let localities: Vec<&str> = found[GREETING].endpoints.iter().map(|e| e.locality.as_str()).collect();
+        assert_eq!(localities, [WEST], "in {cluster}");
+    }
 }
 
 /// A judge that never objects proves nothing: exchange the localities, and the order turns round.
@@ -116,7 +172,7 @@ fn wrong_localities_are_seen() {
             endpoint["locality"] = other.into();
         }
     }
-    let found = routes(objects, WEST, "client");
+    let found = routes(objects, WEST, CLIENT);
     assert_eq!(found[GREETING].endpoints[0].address, "east.lb.example.com.");
 }
 
@@ -124,11 +180,13 @@ fn has_istio(objects: &[Value]) -> bool {
     objects.iter().any(istio::is_istio)
 }
 
-/// The hosts of the ServiceEntries that are Flagship's.
+/// The hosts of the ServiceEntries that are Flagship's and exported to the client.
 fn hosts_of(objects: &[Value]) -> BTreeSet<String> {
     let ours = objects.iter().filter(|object| {
+        let exported = object["spec"]["exportTo"].as_array();
         object["kind"] == "ServiceEntry"
             && object["metadata"]["annotations"]["app.kubernetes.io/created-by"] == "admiral"
+            && exported.is_none_or(|to| to.iter().any(|one| one == "*" || one == CLIENT))
     });
     ours.flat_map(|object| object["spec"]["hosts"].as_array().unwrap())
         .map(|host| host.as_str().unwrap().to_owned())
