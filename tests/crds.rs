@@ -8,7 +8,8 @@ mod servers;
 use std::path::{Path, PathBuf};
 
 use flagship::manifest;
-use kube::api::{DynamicObject, PostParams};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, Config};
@@ -28,11 +29,25 @@ const KINDS: [(&str, &str); 7] = [
     ("TrafficConfig", "trafficconfigs"),
 ];
 
+/// A client of a server that holds the definitions as they are in the files now.
 async fn client() -> Client {
     let server = servers::kube_servers().remove(0);
     let kubeconfig = Kubeconfig::read_from(&server.kubeconfig).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    Client::try_from(config).unwrap()
+    let client = Client::try_from(config).unwrap();
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for definition in definitions_of_the_files() {
+        let name = definition["metadata"]["name"].as_str().unwrap().to_owned();
+        let apply = PatchParams::apply("test-servers").force();
+        definitions.patch(&name, &apply, &Patch::Apply(&definition)).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+    client
+}
+
+fn definitions_of_the_files() -> Vec<Value> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("infra/crds");
+    let texts = files(&folder).into_iter().map(|file| std::fs::read_to_string(file).unwrap());
+    texts.flat_map(|text| manifest::parse(&text)).map(|document| document.result.unwrap()).collect()
 }
 
 fn api(client: &Client, kind: &str) -> Api<DynamicObject> {
@@ -66,19 +81,14 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn there_is_one_for_each_kind_of_admirals() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("infra/crds");
     let mut found = Vec::new();
-    for file in files(&folder) {
-        let text = std::fs::read_to_string(&file).unwrap();
-        for document in manifest::parse(&text) {
-            let crd = document.result.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-            let version = &crd["spec"]["versions"][0];
-            assert_eq!((&crd["spec"]["group"], &version["name"]), (&json!("admiral.io"), &json!("v1alpha1")));
-            assert_eq!(version["subresources"]["status"], json!({}), "{}", file.display());
-            let plural = crd["spec"]["names"]["plural"].as_str().unwrap().to_owned();
-            assert_eq!(crd["metadata"]["name"], format!("{plural}.admiral.io"));
-            found.push((crd["spec"]["names"]["kind"].as_str().unwrap().to_owned(), plural));
-        }
+    for crd in definitions_of_the_files() {
+        let version = &crd["spec"]["versions"][0];
+        assert_eq!((&crd["spec"]["group"], &version["name"]), (&json!("admiral.io"), &json!("v1alpha1")));
+        let plural = crd["spec"]["names"]["plural"].as_str().unwrap().to_owned();
+        assert_eq!(version["subresources"]["status"], json!({}), "{plural}");
+        assert_eq!(crd["metadata"]["name"], format!("{plural}.admiral.io"));
+        found.push((crd["spec"]["names"]["kind"].as_str().unwrap().to_owned(), plural));
     }
     let expected: Vec<_> = KINDS.iter().map(|(kind, plural)| ((*kind).to_owned(), (*plural).to_owned())).collect();
     assert_eq!(found, expected);

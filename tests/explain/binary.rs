@@ -81,6 +81,11 @@ fn offline_from_folders() {
     assert_eq!((&raw["inMesh"], &raw["workloads"][0]["part"]), (&json!(false), &json!("ignored")));
 }
 
+const NORTH: &str = r#"{"apiVersion": "v1", "kind": "Config", "current-context": "n",
+    "contexts": [{"name": "n", "context": {"cluster": "n", "user": "n"}}],
+    "clusters": [{"name": "n", "cluster": {"server": "http://127.0.0.1:9"}}],
+    "users": [{"name": "n", "user": {"token": "t"}}]}"#;
+
 /// A `flagship run` that ends with the test.
 struct Running(Child);
 
@@ -98,18 +103,27 @@ fn by_a_running_instance() {
     let url = format!("http://127.0.0.1:{port}");
     let mut command = Command::new(env!("CARGO_BIN_EXE_flagship"));
     command.args(["run", "--state-checker", "standby", "--metrics=false", "--listen", &format!("127.0.0.1:{port}")]);
+    // A cluster that nobody can reach.
+    let north = root.path().join("north.yaml");
+    std::fs::write(&north, NORTH).unwrap();
+    command.arg(format!("--cluster=north=kubeconfig:{}", north.display()));
     command.args(sources(&root)).env_clear().stdout(Stdio::null()).stderr(Stdio::null());
     let _running = Running(command.spawn().unwrap());
     let ask = || flagship(&["explain", "lost", "--env", "default", "--url", &url]);
     let output = (0..300).map(|_| ask()).find(|output| {
-        let is_seen = text(output).contains("NotInjected");
+        let is_seen = text(output).contains("NotInjected") && text(output).contains("serviceentries, destinationrules");
         std::thread::sleep(Duration::from_millis(if is_seen { 0 } else { 200 }));
         is_seen
     });
-    let output = output.expect("the instance has not seen the folders within a minute");
+    let output = output.unwrap_or_else(|| panic!("not seen within a minute: {}", text(&ask())));
     let told = text(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(told.contains(&format!("(as {url}, which is passive, sees it)")), "{told}");
+    // One problem, one finding.
+    let watches: Vec<_> =
+        told.lines().filter(|line| line.starts_with("! WatchFailed: watches of north in north: ")).collect();
+    assert_eq!(watches.len(), 1, "{told}");
+    assert!(watches[0].contains("check the server's address"), "{told}");
     // Nobody listens there: a clear message, and the next one is asked.
     let both = flagship(&["explain", "greeting", "--url", "http://127.0.0.1:9", "--url", &url]);
     assert_eq!(both.status.code(), Some(0), "{}", text(&both));

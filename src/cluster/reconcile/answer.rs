@@ -97,7 +97,7 @@ impl Reconciler {
         // One finding for what fails alike: an unreachable cluster is one problem, not one for each kind.
         let mut failing = BTreeMap::<(&Origin, &str), Vec<String>>::new();
         for ((origin, kind), error) in &self.watch_errors {
-            failing.entry((origin, error)).or_default().push(super::what(*kind));
+            failing.entry((origin, without_kind(*kind, error))).or_default().push(super::what(*kind));
         }
         let watches = failing.into_iter().map(|((origin, error), kinds)| {
             let cluster = if *origin == Origin::Control { String::new() } else { origin.to_string() };
@@ -133,4 +133,12 @@ impl Reconciler {
 
 fn view(cluster: String, subject: String, reason: &str, message: String) -> ConditionView {
     ConditionView { cluster, subject, reason: reason.to_owned(), message }
+}
+
+/// The error without the name of the kind in front, so that one problem reads alike for all kinds.
+fn without_kind(kind: Option<Kind>, error: &str) -> &str {
+    match (kind, error.split_once(": ")) {
+        (Some(kind), Some((head, tail))) if head.starts_with(kind.plural()) => tail,
+        _ => error,
+    }
 }
