@@ -247,6 +247,35 @@ fn identities_of_one_namespace_share_its_rule_at_the_gateway() {
 }
 
 #[test]
+fn routes_and_names_that_may_be_due_to_an_unknown_cluster_stay_until_it_is_known() {
+    let mut world = world(all());
+    world.settle();
+    let routes = key(Kind::VirtualService, "istio-system", "stage.greeting.global-routing-vs");
+    let rule = key(Kind::DestinationRule, "istio-system", "ns.svc.cluster.local-routing-dr");
+    world.planner.add_cluster(&ClusterId::new("late"));
+    let sni = "outbound_.80_._.west.stage.greeting.global";
+    let mut object = world.get("a", &routes).unwrap();
+    object["spec"]["hosts"].as_array_mut().unwrap().push(json!(sni));
+    let route = json!({"match": [{"port": 15443, "sniHosts": [sni]}], "route": [{"destination": {"host": "h"}}]});
+    object["spec"]["tls"].as_array_mut().unwrap().push(route);
+    world.put("a", object);
+    let mut object = world.get("a", &rule).unwrap();
+    let trusted = json!(["spiffe://prod.example.com/greeting", "spiffe://prod.example.com/west"]);
+    object["spec"]["trafficPolicy"]["tls"]["subjectAltNames"] = trusted;
+    world.put("a", object);
+    let mut changed = service("ns", "greeting");
+    changed["spec"]["ports"][0]["port"] = json!(81);
+    world.put("a", changed);
+    world.settle();
+    let text = |world: &World, key| world.get("a", key).unwrap().to_string();
+    assert!(text(&world, &routes).contains(sni) && text(&world, &routes).contains("\"number\":81"));
+    assert!(text(&world, &rule).contains("/west"));
+    world.planner.set_synced(&origin("late"), true);
+    world.settle();
+    assert!(!text(&world, &routes).contains(sni) && !text(&world, &rule).contains("/west"));
+}
+
+#[test]
 fn excluded_identities_keep_their_optional_objects() {
     let mut world = world(all());
     world.put("a", policy("p", "greeting", &["stage.greeting.global"]));
