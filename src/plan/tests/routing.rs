@@ -110,12 +110,25 @@ fn of_two_policies_under_one_name_the_older_wins_and_filters_of_others_stay() {
     assert_eq!(world.names("a", Kind::EnvoyFilter), ["theirs", "theirs-dr-1"], "the one of no policy goes");
     assert_eq!(world.reasons(), ["RoutingPolicy ns/p: PolicyConflict"]);
     let name = world.names("c", Kind::EnvoyFilter).remove(0);
-    let made = world.get("c", &key(Kind::EnvoyFilter, "istio-system", &name)).unwrap();
-    assert!(made.to_string().contains("hosts: a"), "{made}");
     // Somebody else's object of that very name is left alone.
     world.put("c", filter(&name, json!({})));
     world.settle();
     assert!(world.reasons().contains(&format!("EnvoyFilter istio-system/{name}: ForeignObject")));
+}
+
+#[test]
+fn the_older_policy_wins_wherever_it_is() {
+    for (older, younger) in [("a", "b"), ("b", "a")] {
+        let mut world = world(all());
+        world.put(older, policy("p", "greeting", &["old"]));
+        let mut newer = policy("p", "greeting", &["new"]);
+        newer["metadata"]["creationTimestamp"] = json!("2025-01-01T00:00:00Z");
+        world.put(younger, newer);
+        world.settle();
+        let name = world.names("c", Kind::EnvoyFilter).remove(0);
+        let made = world.get("c", &key(Kind::EnvoyFilter, "istio-system", &name)).unwrap();
+        assert!(made.to_string().contains("hosts: old"), "{older}: {made}");
+    }
 }
 
 #[test]
