@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::wanted::{Identity, Wanted};
-use super::{MeshService, names, object};
+use super::{MeshService, export_to, names, object};
 use crate::index::observed;
 use crate::mesh::{Condition, Kind, MeshOptions, ObjectKey, Reason, marks, name};
 
@@ -36,9 +36,10 @@ pub fn generate(identity: &Identity<'_>, wanted: &mut Wanted) {
         }
         let Some(first) = hosts.first() else { continue };
         let key = ObjectKey::new(Kind::VirtualService, &options.sync_namespace, names::further(first));
-        let value = virtual_service(options, service, &key, &hosts);
         for cluster in wanted.clusters_with(identity, service) {
-            wanted.objects.insert((cluster, key.clone()), value.clone());
+            let namespaces = export_to(identity.index, service, &cluster);
+            let value = virtual_service(options, service, (&key, &hosts), &namespaces);
+            wanted.objects.insert((cluster, key.clone()), value);
         }
     }
 }
@@ -68,12 +69,20 @@ fn prefix<'a>(options: &MeshOptions, service: &'a MeshService) -> Option<&'a str
     service.host.get(..at)
 }
 
-fn virtual_service(options: &MeshOptions, service: &MeshService, key: &ObjectKey, hosts: &[String]) -> Value {
+fn virtual_service(
+    options: &MeshOptions,
+    service: &MeshService,
+    (key, hosts): (&ObjectKey, &[String]),
+    export_to: &[String],
+) -> Value {
     let prefix = prefix(options, service).unwrap_or(NO_PREFIX).to_lowercase();
     let labels =
         BTreeMap::from([(options.env_key.as_str(), service.env.as_str()), (marks::DNS_PREFIX, prefix.as_str())]);
     let annotations = BTreeMap::from([(options.workload_identity_key.as_str(), service.identity.as_str())]);
     let route = json!({"destination": {"host": service.host, "port": {"number": 80}}});
-    let spec = json!({"hosts": hosts, "http": [{"route": [route]}]});
+    let mut spec = json!({"hosts": hosts, "http": [{"route": [route]}]});
+    if !export_to.is_empty() {
+        spec["exportTo"] = json!(export_to);
+    }
     object(key, labels, annotations, ("spec", spec))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::routing_policy::RoutingPolicy;
 use super::{Index, Name, WorkloadRef};
-use crate::mesh::ClusterId;
+use crate::mesh::{ClusterId, Kind, ObjectKey};
 
 impl Index {
     /// The clients of `identity` with the clusters that hold them. Identities are compared byte for byte
@@ -31,6 +31,12 @@ impl Index {
     pub fn namespaces_of(&self, identity: &str, cluster: &ClusterId) -> BTreeSet<String> {
         let there = self.spelt(identity).into_iter().filter(|workload| workload.cluster == cluster);
         there.map(|workload| workload.name.namespace.clone()).collect()
+    }
+
+    /// Whether a Rollout of the namespace keeps its weights in the VirtualService of this key.
+    pub fn is_canary_route(&self, cluster: &ClusterId, key: &ObjectKey) -> bool {
+        let rollouts = self.cluster(cluster).into_iter().flat_map(|state| state.rollouts_in(&key.namespace));
+        key.kind == Kind::VirtualService && rollouts.into_iter().any(|(_, r)| r.names_virtual_service(&key.name))
     }
 
     /// Whether a workload of `identity` or of one of its clients has a label that asks for further hosts

@@ -8,7 +8,7 @@ use super::decode::{At, DecodeError};
 use super::fold::Watched;
 use super::workload::{self, Workload, WorkloadKind};
 use super::{Index, Name, NearMiss, State, Touched};
-use crate::mesh::{Kind, MeshOptions, Origin};
+use crate::mesh::{Kind, MeshOptions, ObjectKey, Origin};
 
 /// A Rollout with an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +66,13 @@ impl Rollout {
 
     /// Whether its strategy names the VirtualService.
     pub fn names_virtual_service(&self, virtual_service: &str) -> bool {
-        let Strategy::IstioCanary { route: Some(route), .. } = &self.strategy else { return false };
-        route.virtual_service == virtual_service
+        self.route().is_some_and(|route| route.virtual_service == virtual_service)
+    }
+
+    /// Where it keeps its weights, if it does.
+    pub fn route(&self) -> Option<&RouteRef> {
+        let Strategy::IstioCanary { route, .. } = &self.strategy else { return None };
+        route.as_ref()
     }
 }
 
@@ -89,8 +94,18 @@ impl Watched for Rollout {
     }
 
     fn touched(index: &mut Index, origin: &Origin, name: &Name, old: Option<&Self>, new: Option<&Self>) -> Touched {
+        let mut touched = Touched::none();
+        for route in [old, new].into_iter().flatten().filter_map(Self::route) {
+            // Whether it may be copied has changed (reconcile-spec V2).
+            touched.merge(Touched::object(ObjectKey::new(
+                Kind::VirtualService,
+                &name.namespace,
+                &route.virtual_service,
+            )));
+        }
         let (old, new) = (old.map(|r| &r.workload), new.map(|r| &r.workload));
-        workload::touched(index, origin, (WorkloadKind::Rollout, name), old, new)
+        touched.merge(workload::touched(index, origin, (WorkloadKind::Rollout, name), old, new));
+        touched
     }
 }
 

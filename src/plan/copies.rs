@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Planner;
 use crate::desired::copy::{self, Verdict};
-use crate::desired::{MeshService, names, ownership};
+use crate::desired::{MeshService, export_to, names, ownership};
 use crate::index::observed;
 use crate::mesh::{ClusterId, Condition, Kind, ObjectKey, Reason};
 
@@ -136,15 +136,21 @@ impl Planner {
                     continue;
                 }
             };
-            if ownership::is_host_excluded(host, &self.options) {
+            if ownership::is_host_excluded(host, &self.options) || self.index.is_canary_route(cluster, key) {
                 continue;
             }
             let service = self.service_of(host);
             let made = copy::make((cluster, key), &object, target, service.map(|s| s.host.as_str()), &self.options);
             let mut winner = None;
             for at in self.places(target, cluster, host, service) {
+                let mut made = made.clone();
+                if let Some(namespaces) = service.map(|service| export_to(&self.index, service, &at))
+                    && !namespaces.is_empty()
+                {
+                    made["spec"]["exportTo"] = json!(namespaces);
+                }
                 match copies.get(&at) {
-                    None => drop(copies.insert(at, (original, made.clone()))),
+                    None => drop(copies.insert(at, (original, made))),
                     Some((_, first)) if copy::is_alike(first, &made) => {}
                     Some((first, _)) => winner = Some(*first),
                 }

@@ -89,6 +89,16 @@ fn w19_service_and_port_selection() {
     run("w19-service-and-port-selection", &[]);
 }
 
+/// Admiral pins the rules of a host to the other region and sends the calls of its own by VirtualServices inside the
+/// cluster. The ServiceEntry leads them to the local Service already, so neither is made.
+#[test]
+fn w20_in_cluster_routing() {
+    run(
+        "w20-in-cluster-routing-pinned-dr",
+        &["after-04/cluster-a", "after-04/cluster-b", "after-05/cluster-a", "after-05/cluster-b"],
+    );
+}
+
 #[test]
 fn w21_gateway_address_forms() {
     run("w21-gateway-address-forms", &[]);
@@ -216,6 +226,11 @@ fn w09_sidecar_update() {
 #[test]
 fn w13_routing_policy() {
     run("w13-routing-policy", &[]);
+}
+
+#[test]
+fn w15_routing_at_gateways() {
+    run("w15-vs-routing-ingress", &[]);
 }
 
 #[test]

@@ -164,6 +164,7 @@ fn policy() -> impl Strategy<Value = Act> {
 /// With and without the default that depends on what is observed.
 fn options(active_passive: bool) -> MeshOptions {
     let mut settings = MeshSettings::clone(&routing::all());
+    settings.entry.export_to_clients = active_passive;
     settings.policy.active_passive = active_passive;
     settings.policy.client_connection_config = true;
     MeshOptions::new(settings).unwrap()

@@ -110,12 +110,25 @@ fn of_two_policies_under_one_name_the_older_wins_and_filters_of_others_stay() {
     assert_eq!(world.names("a", Kind::EnvoyFilter), ["theirs", "theirs-dr-1"], "the one of no policy goes");
     assert_eq!(world.reasons(), ["RoutingPolicy ns/p: PolicyConflict"]);
     let name = world.names("c", Kind::EnvoyFilter).remove(0);
-    let made = world.get("c", &key(Kind::EnvoyFilter, "istio-system", &name)).unwrap();
-    assert!(made.to_string().contains("hosts: a"), "{made}");
     // Somebody else's object of that very name is left alone.
     world.put("c", filter(&name, json!({})));
     world.settle();
     assert!(world.reasons().contains(&format!("EnvoyFilter istio-system/{name}: ForeignObject")));
+}
+
+#[test]
+fn the_older_policy_wins_wherever_it_is() {
+    for (older, younger) in [("a", "b"), ("b", "a")] {
+        let mut world = world(all());
+        world.put(older, policy("p", "greeting", &["old"]));
+        let mut newer = policy("p", "greeting", &["new"]);
+        newer["metadata"]["creationTimestamp"] = json!("2025-01-01T00:00:00Z");
+        world.put(younger, newer);
+        world.settle();
+        let name = world.names("c", Kind::EnvoyFilter).remove(0);
+        let made = world.get("c", &key(Kind::EnvoyFilter, "istio-system", &name)).unwrap();
+        assert!(made.to_string().contains("hosts: old"), "{older}: {made}");
+    }
 }
 
 #[test]
@@ -244,6 +257,35 @@ fn identities_of_one_namespace_share_its_rule_at_the_gateway() {
     world.settle();
     assert_eq!(world.get("a", &rule), None);
     assert!(world.names("a", Kind::VirtualService).is_empty());
+}
+
+#[test]
+fn routes_and_names_that_may_be_due_to_an_unknown_cluster_stay_until_it_is_known() {
+    let mut world = world(all());
+    world.settle();
+    let routes = key(Kind::VirtualService, "istio-system", "stage.greeting.global-routing-vs");
+    let rule = key(Kind::DestinationRule, "istio-system", "ns.svc.cluster.local-routing-dr");
+    world.planner.add_cluster(&ClusterId::new("late"));
+    let sni = "outbound_.80_._.west.stage.greeting.global";
+    let mut object = world.get("a", &routes).unwrap();
+    object["spec"]["hosts"].as_array_mut().unwrap().push(json!(sni));
+    let route = json!({"match": [{"port": 15443, "sniHosts": [sni]}], "route": [{"destination": {"host": "h"}}]});
+    object["spec"]["tls"].as_array_mut().unwrap().push(route);
+    world.put("a", object);
+    let mut object = world.get("a", &rule).unwrap();
+    let trusted = json!(["spiffe://prod.example.com/greeting", "spiffe://prod.example.com/west"]);
+    object["spec"]["trafficPolicy"]["tls"]["subjectAltNames"] = trusted;
+    world.put("a", object);
+    let mut changed = service("ns", "greeting");
+    changed["spec"]["ports"][0]["port"] = json!(81);
+    world.put("a", changed);
+    world.settle();
+    let text = |world: &World, key| world.get("a", key).unwrap().to_string();
+    assert!(text(&world, &routes).contains(sni) && text(&world, &routes).contains("\"number\":81"));
+    assert!(text(&world, &rule).contains("/west"));
+    world.planner.set_synced(&origin("late"), true);
+    world.settle();
+    assert!(!text(&world, &routes).contains(sni) && !text(&world, &rule).contains("/west"));
 }
 
 #[test]

@@ -96,6 +96,43 @@ fn of_two_originals_under_one_name_the_older_wins() {
 }
 
 #[test]
+fn a_rollouts_own_routes_are_not_copied() {
+    let mut world = world(all());
+    let copy = key(Kind::VirtualService, "admiral-sync", "ns-vs");
+    world.put("a", customers(Kind::VirtualService, "vs", routes("foo.example.com", "foo")));
+    world.settle();
+    assert!(world.get("b", &copy).is_some());
+    let mut rollout = deployment("ns", "r", "r", "stage");
+    rollout["apiVersion"] = json!("argoproj.io/v1alpha1");
+    rollout["kind"] = json!("Rollout");
+    let istio = json!({"virtualService": {"name": "vs"}});
+    rollout["spec"]["strategy"] = json!({"canary": {"stableService": "s", "trafficRouting": {"istio": istio}}});
+    world.put("a", rollout);
+    world.settle();
+    assert_eq!(world.get("b", &copy), None);
+    world.remove("a", &key(Kind::Rollout, "ns", "r"));
+    world.settle();
+    assert!(world.get("b", &copy).is_some());
+}
+
+#[test]
+fn copies_and_further_hosts_are_exported_as_their_host_is() {
+    let mut settings = MeshSettings::clone(&all());
+    settings.entry.export_to_clients = true;
+    settings.routing.additional_label_filters = BTreeSet::from(["*".to_owned()]);
+    let mut world = world(MeshOptions::new(settings).unwrap());
+    world.put("a", customers(Kind::VirtualService, "vs", routes("stage.greeting.global", "greeting")));
+    world.put("a", customers(Kind::VirtualService, "other", routes("foo.example.com", "foo")));
+    world.settle();
+    let seen_by = |name: &str| {
+        let object = world.get("c", &key(Kind::VirtualService, "admiral-sync", name)).unwrap();
+        object["spec"]["exportTo"].clone()
+    };
+    assert_eq!((seen_by("ns-vs"), seen_by("stage.greeting.intuit-vs")), (json!(["client"]), json!(["client"])));
+    assert_eq!(seen_by("ns-other"), Value::Null, "of a host that is not the mesh's");
+}
+
+#[test]
 fn copies_of_a_go_admiral_are_taken_over_if_wanted_and_left_alone_if_not() {
     let mut world = world(all());
     let admirals = |name: &str| {
