@@ -83,6 +83,7 @@ mod shuffled {
         Any:
         w01: "w01-two-clusters-and-client",
         w03: "w03-rollout-bluegreen",
+        w04: "w04-gtp-topology-and-prefixes",
         w14: "w14-deployment-rollout-migration",
         w16: "w16-last-deployment-deleted",
         w21: "w21-gateway-address-forms",
@@ -98,9 +99,10 @@ mod shuffled {
         w41: "w41-former-source-goes-stale",
     }
 
-    // Here it counts which workload is older.
+    // Here it counts which workload or cluster was first.
     cases! {
         InSteps:
+        w12: "w12-active-passive-default",
         w25: "w25-same-identity-two-namespaces",
     }
 }

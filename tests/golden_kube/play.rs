@@ -17,7 +17,7 @@ use crate::instance::Instance;
 use crate::{istio, servers, shuffle};
 
 /// How long the mesh may take to become what the case says.
-const SETTLED_WITHIN: Duration = Duration::from_secs(20);
+const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 /// How long it must then stay the same, to the last resourceVersion.
 const AT_REST: Duration = Duration::from_millis(600);
 const PAUSE: Duration = Duration::from_millis(150);
