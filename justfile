@@ -34,6 +34,10 @@ deny:
 failover:
     FLAGSHIP_ROUNDS=20 cargo test --locked --test process failover -- --nocapture --test-threads=1
 
+# Cases in random order of events on real API servers, each with so many seeds: the same end every time
+shuffled seeds="20":
+    FLAGSHIP_SEEDS={{seeds}} cargo test --locked --test golden_kube shuffled -- --nocapture --test-threads=1
+
 # The same 1,000 workloads at rest: zero writes in 60 s, before and after a takeover (4 minutes)
 steady:
     FLAGSHIP_WORKLOADS=1000 FLAGSHIP_QUIET_S=60 cargo test --locked --test process steady -- --nocapture

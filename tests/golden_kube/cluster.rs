@@ -62,11 +62,34 @@ impl Cluster {
         }
     }
 
-    /// Every object of a kind in all namespaces, with its apiVersion and kind.
+    /// Makes a custom resource known, unless it is, and waits until it is served.
+    pub async fn install(&self, definition: &str) {
+        let definition = flagship::manifest::parse(definition).remove(0).result.unwrap();
+        let (api, name) = self.api_of(&definition);
+        match api.create(&Default::default(), &typed(&definition)).await {
+            Ok(_) => {}
+            Err(error) if is(&error, CONFLICT) => {}
+            Err(error) => panic!("{}: cannot create {name}: {error}", self.name),
+        }
+        for _ in 0..100 {
+            let conditions = api.get(&name).await.unwrap().data["status"]["conditions"].clone();
+            let established = |c: &Value| c["type"] == "Established" && c["status"] == "True";
+            if conditions.as_array().is_some_and(|conditions| conditions.iter().any(established)) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("{}: {name} is not established after 10 s", self.name);
+    }
+
+    /// Every object of a kind in all namespaces, with its apiVersion and kind; none if the kind is not there.
     pub async fn list(&self, api_version: &str, kind: &str) -> Vec<Value> {
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource(api_version, kind).unwrap());
-        let list = api.list(&ListParams::default()).await;
-        let list = list.unwrap_or_else(|error| panic!("{}: cannot list {kind}: {error}", self.name));
+        let list = match api.list(&ListParams::default()).await {
+            Ok(list) => list,
+            Err(error) if is(&error, NOT_FOUND) => return Vec::new(),
+            Err(error) => panic!("{}: cannot list {kind}: {error}", self.name),
+        };
         let with_types = |object: DynamicObject| {
             let mut object = serde_json::to_value(object).unwrap();
             object["apiVersion"] = json!(api_version);

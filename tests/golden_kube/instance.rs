@@ -27,7 +27,7 @@ impl Instance {
         let log = directory.join("flagship.log");
         let listen = free_address();
         let child = Command::new(env!("CARGO_BIN_EXE_flagship"))
-            .args(["run", "--state-checker", "noop", "--listen", &listen, "--metrics-listen", &free_address()])
+            .args(["run", "--listen", &listen, "--metrics-listen", &free_address()])
             .args(arguments)
             .env_clear()
             .env("RUST_BACKTRACE", "1")

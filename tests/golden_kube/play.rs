@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::path::Path;
 use std::time::Duration;
 
 use flagship::mesh::marks;
@@ -13,10 +14,10 @@ use crate::cases::{CONTROL, Case, Input, Verb};
 use crate::cluster::Cluster;
 use crate::compare::{Mesh, differences};
 use crate::instance::Instance;
-use crate::{istio, servers};
+use crate::{istio, servers, shuffle};
 
 /// How long the mesh may take to become what the case says.
-const SETTLED_WITHIN: Duration = Duration::from_secs(20);
+const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 /// How long it must then stay the same, to the last resourceVersion.
 const AT_REST: Duration = Duration::from_millis(600);
 const PAUSE: Duration = Duration::from_millis(150);
@@ -33,22 +34,38 @@ const ISTIO: [(&str, &str); 5] = [
 const SYNC_NAMESPACE: &str = "admiral-sync";
 const SECRET_NAMESPACE: &str = "admiral";
 const SECRET_LABEL: &str = "admiral/sync";
+/// Argo's resource, with nothing in its schema.
+const ROLLOUTS: &str = include_str!("rollouts.yaml");
 /// The cases' names for the servers, in order.
 const CLUSTERS: [&str; 3] = ["cluster-a", "cluster-b", "cluster-c"];
 
-pub async fn run(name: &str) {
+/// In which order the events of a case come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As it is written.
+    Written,
+    /// Any, but each step after the one before.
+    InSteps,
+    /// Any.
+    Any,
+}
+
+pub async fn run(name: &str, order: Order) {
     let _alone = servers::alone();
     let case = Case::read(name);
     let world = World::connect().await;
     world.clean().await;
-    let outcome = AssertUnwindSafe(world.play(&case)).catch_unwind().await;
+    let outcome = match order {
+        Order::Written => AssertUnwindSafe(world.play(&case)).catch_unwind().await,
+        _ => AssertUnwindSafe(shuffle::play(&world, &case, order == Order::InSteps)).catch_unwind().await,
+    };
     world.clean().await;
     if let Err(panic) = outcome {
         resume_unwind(panic);
     }
 }
 
-struct World {
+pub struct World {
     clusters: BTreeMap<&'static str, Cluster>,
     control_kubeconfig: String,
     /// Kind, namespace and name of whatever a case creates.
@@ -64,7 +81,9 @@ impl World {
         let control_kubeconfig = servers[0].kubeconfig.display().to_string();
         let mut clusters = BTreeMap::new();
         for (name, server) in CLUSTERS.into_iter().zip(&servers) {
-            clusters.insert(name, Cluster::connect(server).await);
+            let cluster = Cluster::connect(server).await;
+            cluster.install(ROLLOUTS).await;
+            clusters.insert(name, cluster);
         }
         let known: BTreeSet<[String; 3]> =
             Case::all().iter().flat_map(|case| &case.inputs).flat_map(|input| &input.objects).map(id).collect();
@@ -79,17 +98,21 @@ impl World {
     }
 
     /// Deletes what any case may have left; what belongs to others stays.
-    async fn clean(&self) {
+    pub async fn clean(&self) {
         let kinds = [
             ("v1", "Secret"),
             ("v1", "Node"),
             ("v1", "Service"),
             ("v1", "ConfigMap"),
             ("apps/v1", "Deployment"),
+            ("argoproj.io/v1alpha1", "Rollout"),
             ("admiral.io/v1alpha1", "Dependency"),
             ("admiral.io/v1alpha1", "GlobalTrafficPolicy"),
+<<<<<<< HEAD
             ("admiral.io/v1alpha1", "OutlierDetection"),
             ("admiral.io/v1alpha1", "ClientConnectionConfig"),
+=======
+>>>>>>> 985b70b (Cases in random order of events on real API servers)
         ];
         for (version, kind) in kinds.into_iter().chain(ISTIO) {
             for cluster in self.clusters.values() {
@@ -118,15 +141,13 @@ impl World {
     async fn play(&self, case: &Case) {
         self.furnish(case).await;
         let directory = tempfile::tempdir().unwrap();
-        let control = format!("kubeconfig:{}", self.control_kubeconfig);
-        let arguments: Vec<_> = ["--control".to_owned(), control].into_iter().chain(case.flags()).collect();
-        let instance = Instance::start(&arguments, directory.path()).await;
+        let instance = self.start(case, true, directory.path()).await;
         let mut accepted = 0;
         for step in case.steps() {
             for input in case.inputs_of(step) {
                 self.feed(input).await;
             }
-            let mesh = self.settled(&instance, case, step).await;
+            let mesh = self.settled(&instance, case, step, "").await;
             accepted += judge(&mesh);
             sleep(BETWEEN_STEPS).await;
         }
@@ -134,8 +155,16 @@ impl World {
         println!("{}: {} steps, Istio accepts {accepted} objects", case.name, case.steps().len());
     }
 
+    /// An instance with the case's flags, which writes if `is_active`.
+    pub async fn start(&self, case: &Case, is_active: bool, directory: &Path) -> Instance {
+        let control = format!("kubeconfig:{}", self.control_kubeconfig);
+        let checker = if is_active { "noop" } else { "standby" };
+        let arguments = ["--control", &control, "--state-checker", checker].map(str::to_owned);
+        Instance::start(&arguments.into_iter().chain(case.flags()).collect::<Vec<_>>(), directory).await
+    }
+
     /// Namespaces, which API servers ask for before anything in them, and the secrets of the clusters.
-    async fn furnish(&self, case: &Case) {
+    pub async fn furnish(&self, case: &Case) {
         for secret in self.cluster(CONTROL).list("v1", "Secret").await {
             let is_foreign = secret["metadata"]["namespace"] == SECRET_NAMESPACE
                 && secret["metadata"]["labels"][SECRET_LABEL] == "true";
@@ -159,19 +188,23 @@ impl World {
 
     async fn feed(&self, input: &Input) {
         assert!(input.verb != Verb::ReadOnly, "an instance without a lease is always active");
-        let cluster = self.cluster(&input.cluster);
         for object in &input.objects {
-            let object = for_a_real_server(object);
-            match input.verb {
-                Verb::Update => cluster.replace(&object).await,
-                Verb::Delete => cluster.delete(&object).await,
-                Verb::Create | Verb::ReadOnly | Verb::ReadWrite => cluster.create(&object).await,
-            }
+            self.happen(&input.cluster, input.verb, object).await;
+        }
+    }
+
+    /// What a user of the cluster does with one object.
+    pub async fn happen(&self, cluster: &str, verb: Verb, object: &Value) {
+        let (cluster, object) = (self.cluster(cluster), for_a_real_server(object));
+        match verb {
+            Verb::Update => cluster.replace(&object).await,
+            Verb::Delete => cluster.delete(&object).await,
+            Verb::Create | Verb::ReadOnly | Verb::ReadWrite => cluster.create(&object).await,
         }
     }
 
     /// Waits until nothing is pending, the objects are those of the case, and nothing moves any more.
-    async fn settled(&self, instance: &Instance, case: &Case, step: u32) -> Mesh {
+    pub async fn settled(&self, instance: &Instance, case: &Case, step: u32, context: &str) -> Mesh {
         let want = case.expected(step);
         let ends = Instant::now() + SETTLED_WITHIN;
         let mut rest: Option<(Instant, Mesh)> = None;
@@ -188,7 +221,7 @@ impl World {
             }
             assert!(
                 Instant::now() < ends,
-                "{} after step {step}, still after {} s:\n{}\npending: {pending:?}\nNodes of others: {}\nstatus: {:#}\nlog:\n{}",
+                "{} after step {step}, still after {} s:\n{}\n{context}\npending: {pending:?}\nNodes of others: {}\nstatus: {:#}\nlog:\n{}",
                 case.name,
                 SETTLED_WITHIN.as_secs(),
                 found.join("\n"),
@@ -256,7 +289,8 @@ fn secret_name(cluster: &str) -> String {
     format!("golden-kube-{cluster}")
 }
 
-fn id(object: &Value) -> [String; 3] {
+/// Kind, namespace and name.
+pub fn id(object: &Value) -> [String; 3] {
     let metadata = &object["metadata"];
     [&object["kind"], &metadata["namespace"], &metadata["name"]].map(|v| v.as_str().unwrap_or_default().to_owned())
 }
