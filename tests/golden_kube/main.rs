@@ -32,23 +32,17 @@ cases! {
     Written:
     w01: "w01-two-clusters-and-client",
     w02: "w02-no-ingress-address",
-<<<<<<< HEAD
     w04: "w04-gtp-topology-and-prefixes",
     w05: "w05-outlier-and-connection-config",
-=======
     w03: "w03-rollout-bluegreen",
->>>>>>> 985b70b (Cases in random order of events on real API servers)
     w06: "w06-identity-and-env",
     w07: "w07-ignore-rules",
     w08: "w08-customer-istio-objects",
     w09: "w09-sidecar-update",
-<<<<<<< HEAD
     w10: "w10-export-to",
     w11: "w11-san-suffix-noip",
     w12: "w12-active-passive-default",
-=======
     w14: "w14-deployment-rollout-migration",
->>>>>>> 985b70b (Cases in random order of events on real API servers)
     w16: "w16-last-deployment-deleted",
     w17: "w17-additional-endpoints",
     w19: "w19-service-and-port-selection",

@@ -108,11 +108,8 @@ impl World {
             ("argoproj.io/v1alpha1", "Rollout"),
             ("admiral.io/v1alpha1", "Dependency"),
             ("admiral.io/v1alpha1", "GlobalTrafficPolicy"),
-<<<<<<< HEAD
             ("admiral.io/v1alpha1", "OutlierDetection"),
             ("admiral.io/v1alpha1", "ClientConnectionConfig"),
-=======
->>>>>>> 985b70b (Cases in random order of events on real API servers)
         ];
         for (version, kind) in kinds.into_iter().chain(ISTIO) {
             for cluster in self.clusters.values() {
