@@ -38,9 +38,14 @@ failover:
 shuffled seeds="20":
     FLAGSHIP_SEEDS={{seeds}} cargo test --locked --test golden_kube shuffled -- --nocapture --test-threads=1
 
-# The same 1,000 workloads at rest: zero writes in 60 s, before and after a takeover (4 minutes)
-steady:
-    FLAGSHIP_WORKLOADS=1000 FLAGSHIP_QUIET_S=60 cargo test --locked --test process steady -- --nocapture
+# Workloads on two real API servers: convergence against the raw write rate, zero writes at rest and after a
+# takeover, a takeover amid changes; release build (1,000: 8 minutes, 5,000: 20 minutes)
+steady workloads="1000" quiet="300":
+    FLAGSHIP_WORKLOADS={{workloads}} FLAGSHIP_QUIET_S={{quiet}} FLAGSHIP_RAW=1 cargo test --locked --release --test process steady -- --nocapture
+
+# One of ten clusters hangs: the others converge as fast as without it; ratios of 10 rounds each, release build (3 minutes)
+hanging rounds="10" workloads="300":
+    FLAGSHIP_ROUNDS={{rounds}} FLAGSHIP_WORKLOADS={{workloads}} cargo test --locked --release --test hanging -- --nocapture
 
 # both seeded simulations for longer: 50,000 seeds and 10,000 of whole instances, or as many as given
 soak seeds="50000" first="1000000" whole="10000":

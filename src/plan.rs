@@ -48,6 +48,10 @@ pub struct Planner {
     resolved: BTreeMap<String, Resolved>,
     /// ServiceEntry name -> the identities that lead to it; the first one has it.
     claimants: BTreeMap<String, BTreeSet<String>>,
+    /// ServiceEntry names to which several identities lead.
+    contested: BTreeSet<String>,
+    /// Identities of which people should know something.
+    flawed: BTreeSet<String>,
     /// Identity -> the keys of what it desires.
     produced: BTreeMap<String, Box<[(ClusterId, ObjectKey)]>>,
     /// What identities need of objects that they share.
@@ -77,6 +81,8 @@ impl Planner {
             dirty: Dirty::default(),
             resolved: BTreeMap::new(),
             claimants: BTreeMap::new(),
+            contested: BTreeSet::new(),
+            flawed: BTreeSet::new(),
             produced: BTreeMap::new(),
             parts: parts::Ledger::default(),
             copies: copies::Copies::default(),
@@ -189,6 +195,10 @@ impl Planner {
             let new = desired::resolve(&self.index, identity);
             let names = |resolved: &Resolved| resolved.services.iter().map(|s| s.entry_name()).collect::<BTreeSet<_>>();
             let new_names = names(&new);
+            match new.conditions.is_empty() {
+                true => self.flawed.remove(identity),
+                false => self.flawed.insert(identity.clone()),
+            };
             let old_names = match new == Resolved::default() {
                 true => self.resolved.remove(identity),
                 false => self.resolved.insert(identity.clone(), new),
@@ -204,6 +214,10 @@ impl Planner {
                     claimants.remove(identity)
                 };
                 self.book.want(name, !claimants.is_empty());
+                match claimants.len() > 1 {
+                    true => self.contested.insert(name.clone()),
+                    false => self.contested.remove(name),
+                };
                 let key = ObjectKey::new(Kind::ServiceEntry, &self.options.sync_namespace, name);
                 keys.extend(self.book.clusters_with(name).map(|cluster| (cluster.clone(), key.clone())));
                 if claimants.is_empty() {

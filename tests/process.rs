@@ -1,7 +1,8 @@
 //! What an operator sees: real `flagship run` processes, a real DynamoDB engine, real API servers, and faults that
 //! happen to them. Figures are printed; run with `--nocapture` to see them.
 //!
-//! Longer runs for the record: FLAGSHIP_ROUNDS (1), FLAGSHIP_WORKLOADS (100), FLAGSHIP_QUIET_S (5).
+//! Longer runs for the record: FLAGSHIP_ROUNDS (1), FLAGSHIP_WORKLOADS (100), FLAGSHIP_QUIET_S (5), FLAGSHIP_RAW (0; 1
+//! measures the raw write rate of the API servers too).
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/contract.rs"]
@@ -24,6 +25,7 @@ mod process {
     pub mod pair;
     pub mod poll;
     pub mod proxy;
+    pub mod raw;
     pub mod workload;
     pub mod world;
 

@@ -5,6 +5,7 @@
 //! observation, not from a belief.
 
 mod answer;
+mod limit;
 mod order;
 pub mod queue;
 pub mod sync;
@@ -270,9 +271,9 @@ impl Reconciler {
         self.wiring.metrics.set_conditions(&by_reason);
         self.reported = conditions;
         self.wiring.metrics.set_clusters(self.members.len());
-        for view in self.planner.clusters() {
-            self.wiring.metrics.set_synced(view.id.as_str(), view.synced);
-            self.wiring.metrics.set_pending(view.id.as_str(), view.pending);
+        for (cluster, synced, pending) in self.planner.progress() {
+            self.wiring.metrics.set_synced(cluster.as_str(), synced);
+            self.wiring.metrics.set_pending(cluster.as_str(), pending);
         }
     }
 
@@ -281,7 +282,7 @@ impl Reconciler {
         let grace = Some(self.sync.grace_ends()).filter(|ends| *ends > now);
         // Without a permit nothing waits for time: the mode wakes the reconciler.
         let may_write = self.wiring.gate.permit().is_some() && self.sync.is_plannable();
-        let queues = self.members.values().filter(|_| may_write).filter_map(|member| member.queue.wake_at());
+        let queues = self.members.values().filter(|_| may_write).filter_map(|member| member.queue.wake_at(now));
         queues.chain(grace).chain(self.report_at).min()
     }
 }

@@ -54,6 +54,11 @@ impl Planner {
         self.changes.get(cluster).into_iter().flatten()
     }
 
+    /// Every known cluster, whether it is synced, and how many changes are pending there.
+    pub fn progress(&self) -> impl Iterator<Item = (&ClusterId, bool, usize)> {
+        self.index.clusters().map(|(id, state)| (id, state.synced, self.changes.get(id).map_or(0, BTreeMap::len)))
+    }
+
     /// How many changes are pending in all clusters.
     pub fn pending_count(&self) -> usize {
         self.changes.values().map(BTreeMap::len).sum()
@@ -101,7 +106,8 @@ impl Planner {
     /// Everything that a person should know, sorted.
     pub fn conditions(&self) -> Vec<Condition> {
         let mut conditions = self.index.conditions();
-        conditions.extend(self.resolved.values().flat_map(|resolved| resolved.conditions.iter().cloned()));
+        let flawed = self.flawed.iter().filter_map(|identity| self.resolved.get(identity));
+        conditions.extend(flawed.flat_map(|resolved| resolved.conditions.iter().cloned()));
         conditions.extend(self.findings.values().flatten().chain(self.copies.conditions()).cloned());
         conditions.extend(self.book.conditions().cloned());
         conditions.extend(self.unreadable_record.clone());
@@ -159,8 +165,11 @@ impl Planner {
         conditions
     }
 
+    /// Of each host that several identities lead to, all but the first are told.
     fn host_conflicts(&self) -> Vec<Condition> {
-        let services = self.resolved.iter().flat_map(|(id, r)| r.services.iter().map(move |s| (id, s)));
+        let rivals: BTreeSet<_> = self.contested.iter().filter_map(|name| self.claimants.get(name)).flatten().collect();
+        let resolved = rivals.into_iter().filter_map(|identity| Some((identity, self.resolved.get(identity)?)));
+        let services = resolved.flat_map(|(id, r)| r.services.iter().map(move |s| (id, s)));
         services.filter_map(|(identity, service)| self.host_conflict(identity, service)).collect()
     }
 

@@ -91,7 +91,7 @@ impl Usage {
     fn of(scene: &Scene) -> Self {
         let seats = scene.seats.each_ref();
         Self {
-            mib: seats.map(|seat| seat.instance.usage().0),
+            mib: seats.map(|seat| seat.instance.usage().resident_mib),
             threads: seats.map(|seat| seat.instance.count("task")),
             files: seats.map(|seat| seat.instance.count("fd")),
         }

@@ -3,6 +3,7 @@
 //! Each instance comes under a name of its own (its kubeconfigs impersonate it), so that requests that failed,
 //! and deletes, have an author too.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Seek, SeekFrom};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -77,6 +78,25 @@ fn read_lines(cluster: &Cluster, from: &mut u64) -> Vec<Vec<u8>> {
     bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1));
     *from += bytes.len() as u64;
     bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
+}
+
+/// When each object was created in the sync namespace, in Unix milliseconds.
+pub fn creates(world: &World) -> Vec<i64> {
+    let all = world.clusters.iter().flat_map(|cluster| attempts(world, cluster, &mut 0));
+    all.filter(|attempt| attempt.verb == "create").map(|attempt| attempt.unix_ms).collect()
+}
+
+/// What was written in the sync namespace: cluster, verb and object. Fails if anything was written twice or refused.
+pub fn written_since(world: &World, from: &[u64]) -> BTreeSet<String> {
+    let mut written = BTreeSet::new();
+    for (cluster, from) in world.clusters.iter().zip(from) {
+        for attempt in attempts(world, cluster, &mut from.clone()) {
+            assert!(attempt.code < 300, "{attempt:?}");
+            let text = format!("{} {} {}", attempt.cluster, attempt.verb, attempt.object);
+            assert!(written.insert(text), "written twice: {attempt:?}");
+        }
+    }
+    written
 }
 
 /// Where the logs end now.

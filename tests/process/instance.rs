@@ -23,6 +23,14 @@ pub struct Instance {
     child: Child,
 }
 
+/// What a process has used.
+pub struct Usage {
+    pub resident_mib: u64,
+    /// The most that it ever had.
+    pub peak_mib: u64,
+    pub cpu_s: f64,
+}
+
 impl Instance {
     /// Starts one that reaches the lease table at `dynamodb`. `name` is its name in the lease item.
     pub fn start(world: &World, name: &str, dynamodb: &str, more: &[&str]) -> Self {
@@ -98,14 +106,16 @@ impl Instance {
         std::fs::read_dir(format!("/proc/{}/{what}", self.child.id())).unwrap().count()
     }
 
-    /// Resident memory in MiB and CPU seconds used.
-    pub fn usage(&self) -> (u64, f64) {
+    /// What it has used so far.
+    pub fn usage(&self) -> Usage {
         let read = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap();
         let field = |text: &str| text.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok());
-        let kib = read("status").lines().find(|line| line.starts_with("VmRSS:")).and_then(field).unwrap();
+        let status = read("status");
+        let mib = |name: &str| status.lines().find(|line| line.starts_with(name)).and_then(field).unwrap() / 1024;
         let stat = read("stat");
         let ticks = |at: usize| stat.rsplit(')').next().unwrap().split_whitespace().nth(at).unwrap().parse::<f64>();
-        (kib / 1024, (ticks(11).unwrap() + ticks(12).unwrap()) / 100.0)
+        let cpu_s = (ticks(11).unwrap() + ticks(12).unwrap()) / 100.0;
+        Usage { resident_mib: mib("VmRSS:"), peak_mib: mib("VmHWM:"), cpu_s }
     }
 
     pub fn log(&self) -> String {

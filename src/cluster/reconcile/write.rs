@@ -59,7 +59,7 @@ impl Reconciler {
     fn start(&mut self, cluster: &ClusterId, key: ObjectKey, permit: Permit, started: Instant, read_first: bool) {
         let (Some(change), Some(member)) = (self.planner.change(cluster, &key), self.members.get_mut(cluster)) else {
             if let Some(member) = self.members.get_mut(cluster) {
-                member.queue.succeeded(&key);
+                member.queue.succeeded(&key, None);
             }
             return;
         };
@@ -109,7 +109,7 @@ impl Reconciler {
         let vain = self.is_vain(finished);
         let Some(member) = self.members.get_mut(&finished.cluster) else { return };
         if !vain {
-            member.queue.succeeded(&finished.key);
+            member.queue.succeeded(&finished.key, Some(finished.took));
             return;
         }
         let error = "the cluster accepts the object and stores something else; look for a webhook or a schema that \
@@ -177,7 +177,7 @@ impl Reconciler {
                 member.queue.delay(&finished.key, now, &error.to_string(), true);
                 member.queue.pause_all(now, &error.to_string(), Duration::ZERO);
             }
-            Reread::As(_) | Reread::Not => member.queue.succeeded(&finished.key),
+            Reread::As(_) | Reread::Not => member.queue.succeeded(&finished.key, Some(finished.took)),
         }
     }
 
