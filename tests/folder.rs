@@ -15,7 +15,7 @@ use flagship::cluster::event::{ClusterEvent, channel};
 use flagship::cluster::gate::{DEFAULT_REQUEST_TIMEOUT, Gate, GateError, Written};
 use flagship::cluster::source::ClusterSource;
 use flagship::cluster::target::Target;
-use flagship::cluster::watch::{WatchOptions, Watches};
+use flagship::cluster::watch::{WatchOptions, Watches, kinds};
 use flagship::instant::{Instant, WallTime};
 use flagship::mesh::{Change, ClusterId, Kind, MeshSettings, ObjectKey, Op, Origin};
 use serde_json::{Value, json};
@@ -118,8 +118,10 @@ async fn next(receiver: &mut Receiver<ClusterEvent>) -> ClusterEvent {
 }
 
 async fn lists(receiver: &mut Receiver<ClusterEvent>) -> BTreeMap<Kind, Vec<Value>> {
+    let origin = Origin::Cluster(ClusterId::new("east"));
+    let wanted = kinds(&origin, &MeshSettings::default().watched_kinds()).len();
     let mut lists = BTreeMap::new();
-    while lists.len() < 7 {
+    while lists.len() < wanted {
         match next(receiver).await {
             ClusterEvent::Listed { kind, objects, .. } => drop(lists.insert(kind, objects)),
             other => panic!("{other:?} before all lists"),
