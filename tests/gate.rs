@@ -244,6 +244,7 @@ async fn losing_the_mode_cancels_what_is_in_flight() {
         world.mode.set(Some(permit(7)));
         server.seen.lock().unwrap().clear();
         let (gate, target) = (Arc::clone(&world.gate), server.target.clone());
+        let begun = tokio::time::Instant::now();
         let write = tokio::spawn(async move { gate.apply(&permit(7), &target, &create()).await });
         server.until_asked().await;
         assert_eq!(world.gate.in_flight(), 1);
@@ -251,7 +252,9 @@ async fn losing_the_mode_cancels_what_is_in_flight() {
         world.mode.set(lost);
         assert_eq!(write.await.unwrap(), Err(GateError::Cancelled));
         assert!(started.elapsed() < Duration::from_millis(150), "{:?}", started.elapsed());
+        assert_eq!(world.gate.in_flight(), 1, "it has left, and may take effect until its bound");
         world.gate.drain().await;
+        assert!(begun.elapsed() >= TIMEOUT, "{:?}", begun.elapsed());
         assert_eq!(world.gate.in_flight(), 0);
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(server.requests(), 1);

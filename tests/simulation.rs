@@ -63,6 +63,14 @@ fn no_seed_breaks_a_promise_of_whole_instances() {
     expect_none(&campaign::run(first, seeds, true, one), "replay_whole");
 }
 
+/// Found by a soak: a wall clock that jumps closes the gate and cancels a write that has left, and a switchover
+/// right after gave the lease away before that write took effect.
+#[test]
+fn a_cancelled_write_is_waited_for_before_the_lease_is_given_up() {
+    let (_, violations) = whole::world::World::new(1_000_111, Broken::Nothing, false).run();
+    assert!(violations.is_empty(), "{violations:#?}");
+}
+
 fn expect_none(found: &Found, replay: &str) {
     println!("{}", found.report);
     if let Some((seed, violations)) = &found.failure {

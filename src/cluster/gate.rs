@@ -84,7 +84,7 @@ impl Gate {
         Ok(object)
     }
 
-    /// Waits until no write is in flight. Bounded: a write ends with its time-out or with the mode. Whoever
+    /// Waits until no write is in flight. Bounded: a write ends with its time-out. Whoever
     /// drains closes the mode first, or new writes keep it waiting.
     pub async fn drain(&self) {
         let mut in_flight = self.in_flight.subscribe();
@@ -113,10 +113,14 @@ impl Gate {
         let pass =
             Pass::new(permit.epoch, self.request_timeout, self.mode.clone(), self.clock.clone(), &self.in_flight);
         pass.check()?;
+        let bound = tokio::time::Instant::now() + self.request_timeout;
         let mut outcome = tokio::select! {
             // The loss first: after a pause both may be ready, and then nothing more may be sent.
             biased;
-            () = pass.lost() => Err(GateError::Cancelled),
+            () = pass.lost() => {
+                outlive(pass.clone(), bound);
+                Err(GateError::Cancelled)
+            }
             outcome = target.write(&pass, &change) => outcome,
         };
         if let Ok(Written::Applied(object)) = &mut outcome {
@@ -130,6 +134,15 @@ impl Drain for Gate {
     fn drain(&self) -> BoxFuture<'_, ()> {
         Box::pin(Self::drain(self))
     }
+}
+
+/// A write that was cancelled may have left and still take effect: it counts as in flight until its bound. A wall
+/// clock that jumps closes the gate without the loss of the lease, and a release may follow at once.
+fn outlive(pass: Pass, bound: tokio::time::Instant) {
+    tokio::spawn(async move {
+        tokio::time::sleep_until(bound).await;
+        drop(pass);
+    });
 }
 
 /// The change with the epoch on its object, after a check that the object is the one that the key names.
