@@ -98,9 +98,13 @@ impl Server {
     }
 
     async fn until_asked(&self) {
-        while self.requests() == 0 {
+        for _ in 0..2500 {
+            if self.requests() > 0 {
+                return;
+            }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+        panic!("nothing was sent in 5 s");
     }
 }
 
@@ -236,6 +240,45 @@ async fn an_object_that_is_not_the_one_named_is_not_sent() {
     assert_eq!(server.requests(), 0);
 }
 
+/// Some tools write an empty mapping as null.
+#[tokio::test]
+async fn annotations_that_are_null_take_the_epoch_and_others_are_refused() {
+    let server = Server::start(Answer::Status(200, json!({}))).await;
+    let world = world();
+    let with = |annotations: Value| {
+        let mut object = object();
+        object["metadata"]["annotations"] = annotations;
+        Change { key: key(), op: Op::Create { object } }
+    };
+    world.gate.apply(&permit(7), &server.target, &with(Value::Null)).await.unwrap();
+    let body = server.seen.lock().unwrap()[0].body.clone();
+    assert_eq!(body["metadata"]["annotations"], json!({ "flagship.io/epoch": "7" }));
+    let refused = world.gate.apply(&permit(7), &server.target, &with(json!("text"))).await;
+    assert!(matches!(refused, Err(GateError::Invalid { .. })), "{refused:?}");
+    assert_eq!(server.requests(), 1);
+}
+
+#[tokio::test]
+async fn a_reread_shows_the_object_as_it_is_or_that_there_is_none() {
+    let world = world();
+    let there = Server::start(Answer::Status(200, object())).await;
+    let read = world.gate.reread(&there.target, &key()).await.unwrap().unwrap();
+    assert_eq!(read["metadata"]["name"], "a-se");
+    assert_eq!(there.seen.lock().unwrap()[0].method, "GET");
+    let gone = Server::start(Answer::Status(404, json!({ "kind": "Status", "reason": "NotFound", "code": 404 }))).await;
+    assert_eq!(world.gate.reread(&gone.target, &key()).await.unwrap(), None);
+}
+
+#[test]
+fn a_plan_is_made_only_under_a_permit_that_covers_a_write() {
+    let world = world();
+    assert_eq!(world.gate.permit(), Some(permit(7)));
+    world.clock.now_ms.store(DEADLINE - 400, Ordering::SeqCst);
+    assert_eq!(world.gate.permit(), Some(permit(7)));
+    world.clock.now_ms.store(DEADLINE - 399, Ordering::SeqCst);
+    assert_eq!(world.gate.permit(), None);
+}
+
 #[tokio::test]
 async fn losing_the_mode_cancels_what_is_in_flight() {
     let server = Server::start(Answer::Hang).await;
@@ -319,6 +362,7 @@ async fn every_answer_has_its_outcome_and_nothing_is_sent_twice() {
         let server = Server::start(Answer::Status(status, exists.clone())).await;
         let error = world().gate.apply(&permit(7), &server.target, &change).await.unwrap_err();
         assert!(expected(&error), "{status}: {error:?}");
+        assert_eq!(error.is_outcome_unknown(), status >= 500, "{status}");
         assert_eq!(server.requests(), 1, "{status}");
     }
 }

@@ -1,145 +1,19 @@
 //! The driver in virtual time: what the mode shows while a store hangs, lies late, or is cut off.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+#[path = "support/driver.rs"]
+mod driver;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use flagship::checker::driver::LeaseDriver;
-use flagship::checker::permit::{ModeReader, State, mode};
-use flagship::checker::status::StatusBoard;
-use flagship::checker::{CheckerContext, CheckerError, Drain};
-use flagship::clock::{SharedClock, TokioClock};
-use flagship::instant::WallTime;
-use flagship::lease::record::{EPOCH, LEASE_OWNER, VERSION};
-use flagship::lease::{Attribute, Eligibility, Identity, LeaseConfig, Outcome, RawItem, RequestKind, Timings};
-use flagship::store::memory::MemoryStore;
-use flagship::store::{CheckError, LeaseStore};
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use flagship::checker::CheckerError;
+use flagship::checker::permit::State;
+use flagship::lease::Eligibility;
+use flagship::store::CheckError;
 
-/// A store whose network can be cut, for one instance.
-#[derive(Clone)]
-struct Wire {
-    store: MemoryStore,
-    hangs: Arc<AtomicBool>,
-    loses_answers: Arc<AtomicBool>,
-    check: Result<(), CheckError>,
-}
-
-impl Wire {
-    fn to(store: &MemoryStore) -> Self {
-        Self { store: store.clone(), hangs: Arc::default(), loses_answers: Arc::default(), check: Ok(()) }
-    }
-}
-
-impl LeaseStore for Wire {
-    fn describe(&self) -> String {
-        "the test's wire".to_owned()
-    }
-
-    fn execute<'a>(&'a self, request: &'a RequestKind) -> BoxFuture<'a, Outcome> {
-        async move {
-            if self.hangs.load(Ordering::SeqCst) {
-                std::future::pending::<()>().await;
-            }
-            tokio::time::sleep(Duration::from_millis(3)).await;
-            let outcome = self.store.execute(request).await;
-            if self.loses_answers.load(Ordering::SeqCst) {
-                std::future::pending::<()>().await;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-            outcome
-        }
-        .boxed()
-    }
-
-    fn check(&self) -> BoxFuture<'_, Result<(), CheckError>> {
-        Box::pin(std::future::ready(self.check.clone()))
-    }
-}
-
-/// Writes in flight, as far as a test says so.
-#[derive(Default)]
-struct Writes {
-    drained_at: Mutex<Option<tokio::time::Instant>>,
-    take: Duration,
-}
-
-impl Drain for Writes {
-    fn drain(&self) -> BoxFuture<'_, ()> {
-        async move {
-            tokio::time::sleep(self.take).await;
-            *self.drained_at.lock().unwrap() = Some(tokio::time::Instant::now());
-        }
-        .boxed()
-    }
-}
-
-struct Instance {
-    mode: ModeReader,
-    clock: SharedClock,
-    shutdown: CancellationToken,
-    eligibility: watch::Sender<Eligibility>,
-    run: JoinHandle<Result<(), CheckerError>>,
-    board: StatusBoard,
-}
-
-impl Instance {
-    fn start(name: &str, wire: &Wire, clock: &SharedClock, drain: Arc<dyn Drain>) -> Self {
-        let (writer, mode) = mode();
-        let (eligibility, eligible) = watch::channel(Eligibility::Yes);
-        let board = StatusBoard::new("test", clock.clone());
-        let shutdown = CancellationToken::new();
-        let context = CheckerContext {
-            mode: writer,
-            board: board.clone(),
-            clock: clock.clone(),
-            shutdown: shutdown.clone(),
-            eligibility: eligible,
-            epoch_floor: Arc::new(AtomicU64::new(0)),
-            drain,
-        };
-        let me = Identity {
-            owner: name.to_owned(),
-            instance_id: format!("uuid-{name}"),
-            endpoint: String::new(),
-            region: String::new(),
-        };
-        let config = LeaseConfig::new(Timings::default()).unwrap();
-        let run = tokio::spawn(LeaseDriver::new(config, me, Arc::new(wire.clone())).run(context));
-        Self { mode, clock: clock.clone(), shutdown, eligibility, run, board }
-    }
-
-    fn epoch(&self) -> Option<u64> {
-        self.mode.permit(self.clock.now()).map(|permit| permit.epoch)
-    }
-
-    fn state(&self) -> State {
-        self.mode.state(self.clock.now())
-    }
-}
-
-fn table() -> MemoryStore {
-    let store = MemoryStore::new("flagship");
-    store.put(Some(RawItem::from([
-        (LEASE_OWNER.to_owned(), Attribute::S(String::new())),
-        (VERSION.to_owned(), Attribute::S("initial".to_owned())),
-        (EPOCH.to_owned(), Attribute::N("6".to_owned())),
-    ])));
-    store
-}
-
-fn virtual_clock() -> SharedClock {
-    Arc::new(TokioClock::starting_at(WallTime::from_unix_ms(1_700_000_000_000)))
-}
-
-async fn sleep_ms(millis: u64) {
-    tokio::time::sleep(Duration::from_millis(millis)).await;
-}
+use driver::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_hanging_store_closes_the_gate_at_the_deadline_and_the_other_takes_over() {

@@ -129,6 +129,7 @@ mod tests {
         drop(writer);
         assert_eq!(reader.permit(at(5)).map(|p| p.epoch), Some(3));
         assert_eq!(reader.permit(at(11)), None);
+        assert_eq!([State::Active, State::Passive].map(State::as_str), ["active", "passive"]);
     }
 
     #[test]

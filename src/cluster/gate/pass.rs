@@ -120,3 +120,21 @@ impl Drop for InFlight {
         self.0.send_modify(|n| *n -= 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::checker::permit::mode;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn a_pass_knows_its_epoch_and_time_and_says_so() {
+        let (_writer, reader) = mode();
+        let pass = Pass::new(7, Duration::from_millis(400), reader, Arc::new(SystemClock), &watch::Sender::new(0));
+        assert_eq!((pass.epoch(), pass.timeout()), (7, Duration::from_millis(400)));
+        assert_eq!(format!("{pass:?}"), "Pass { epoch: 7, timeout: 400ms, .. }");
+        assert_eq!(pass.check(), Err(Closed::Passive));
+    }
+}
