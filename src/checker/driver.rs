@@ -82,9 +82,10 @@ impl LeaseDriver {
                 Step::Wait(until) => {
                     let left = until.saturating_since(context.clock.now());
                     tokio::select! {
-                        () = tokio::time::sleep(left) => {}
-                        () = changed(&mut context.eligibility) => {}
+                        biased;
                         () = context.shutdown.cancelled(), if !self.stopping => self.stop(&context),
+                        () = changed(&mut context.eligibility) => {}
+                        () = tokio::time::sleep(left) => {}
                     }
                 }
             }
@@ -97,8 +98,9 @@ impl LeaseDriver {
             context.board.beat();
             let check = tokio::time::timeout(self.config.timings().request_timeout, self.store.check());
             let outcome = tokio::select! {
-                outcome = check => outcome,
+                biased;
                 () = context.shutdown.cancelled() => return Ok(false),
+                outcome = check => outcome,
             };
             let problem = match outcome {
                 Ok(Ok(())) => return Ok(true),
@@ -112,8 +114,9 @@ impl LeaseDriver {
                 status.last_error = problem;
             });
             tokio::select! {
-                () = tokio::time::sleep(self.config.timings().poll_interval) => {}
+                biased;
                 () = context.shutdown.cancelled() => return Ok(false),
+                () = tokio::time::sleep(self.config.timings().poll_interval) => {}
             }
         }
     }
@@ -124,11 +127,13 @@ impl LeaseDriver {
         let timeout = self.config.timings().request_timeout;
         let mut answer = std::pin::pin!(bounded(timeout, store.execute(&request.kind)));
         let outcome = tokio::select! {
-            outcome = &mut answer => outcome,
+            // The shutdown first: an answer that is there too is taken in by a protocol that knows of it.
+            biased;
             () = context.shutdown.cancelled(), if !self.stopping => {
                 self.stop(context);
                 answer.await
             }
+            outcome = &mut answer => outcome,
         };
         context.board.update(|status| match &outcome {
             Outcome::Unknown(error) => {

@@ -113,16 +113,15 @@ impl Gate {
         let pass =
             Pass::new(permit.epoch, self.request_timeout, self.mode.clone(), self.clock.clone(), &self.in_flight);
         pass.check()?;
-        let bound = tokio::time::Instant::now() + self.request_timeout;
         let mut outcome = tokio::select! {
             // The loss first: after a pause both may be ready, and then nothing more may be sent.
             biased;
-            () = pass.lost() => {
-                outlive(pass.clone(), bound);
-                Err(GateError::Cancelled)
-            }
+            () = pass.lost() => Err(GateError::Cancelled),
             outcome = target.write(&pass, &change) => outcome,
         };
+        if outcome.as_ref().is_err_and(GateError::is_outcome_unknown) {
+            outlive(pass);
+        }
         if let Ok(Written::Applied(object)) = &mut outcome {
             prune(change.key.kind, object);
         }
@@ -136,11 +135,13 @@ impl Drain for Gate {
     }
 }
 
-/// A write that was cancelled may have left and still take effect: it counts as in flight until its bound. A wall
-/// clock that jumps closes the gate without the loss of the lease, and a release may follow at once.
-fn outlive(pass: Pass, bound: tokio::time::Instant) {
+/// A write without an answer may have left at any moment until now, also after a pause of the process that used up
+/// its time, and may still take effect: it counts as in flight for one time-out more. A release waits for it, at most
+/// until the permit ends. Without this, a wall clock that jumps (it closes the gate but not the lease) or a pause
+/// right before a shutdown lets the next holder write beside it.
+fn outlive(pass: Pass) {
     tokio::spawn(async move {
-        tokio::time::sleep_until(bound).await;
+        tokio::time::sleep(pass.timeout()).await;
         drop(pass);
     });
 }
