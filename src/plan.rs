@@ -230,38 +230,40 @@ impl Planner {
 
     /// Generates what these identities desire, and returns the keys of what is desired differently now.
     fn generate(&mut self, identities: BTreeSet<String>) -> BTreeSet<(ClusterId, ObjectKey)> {
-        let mut before = BTreeMap::new();
-        // All are withdrawn before any is entered: one may have taken a host over from another.
-        for identity in &identities {
-            for (cluster, key) in self.produced.remove(identity).unwrap_or_default() {
-                if let Some(object) = self.desired.get_mut(&cluster).and_then(|desired| desired.remove(&key)) {
-                    before.insert((cluster, key), object);
-                }
-            }
-        }
-        let mut keys = BTreeSet::new();
+        let (mut keys, mut lost, mut gained) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for identity in identities {
             let desired::Wanted { objects, parts, conditions } = self.wanted(&identity);
             keys.extend(self.parts.replace(&identity, parts));
-            self.findings.remove(&identity);
-            if !conditions.is_empty() {
-                self.findings.insert(identity.clone(), conditions);
-            }
-            if !objects.is_empty() {
-                self.produced.insert(identity, objects.keys().cloned().collect());
+            match conditions.is_empty() {
+                true => self.findings.remove(&identity),
+                false => self.findings.insert(identity.clone(), conditions),
+            };
+            let before = self.produced.get(&identity).map_or(&[][..], |keys| keys);
+            let is_as_before = before.iter().eq(objects.keys());
+            if !is_as_before {
+                lost.extend(before.iter().filter(|at| !objects.contains_key(at)).cloned());
+                gained.extend(objects.keys().filter(|at| before.binary_search(at).is_err()).cloned());
+                match objects.is_empty() {
+                    true => self.produced.remove(&identity),
+                    false => self.produced.insert(identity, objects.keys().cloned().collect()),
+                };
             }
             for (at, object) in objects {
-                // Equal ones share one text.
                 let object = Compact::new(&object);
-                let old = before.remove(&at).filter(|old| *old == object);
-                if old.is_none() {
-                    keys.insert(at.clone());
+                let desired = self.desired.entry(at.0.clone()).or_default();
+                match desired.get_mut(&at.1) {
+                    Some(old) if *old == object => continue,
+                    Some(old) => *old = object,
+                    None => drop(desired.insert(at.1.clone(), object)),
                 }
-                self.desired.entry(at.0).or_default().insert(at.1, old.unwrap_or(object));
+                keys.insert(at);
             }
         }
-        keys.extend(before.into_keys());
-        self.desired.retain(|_, desired| !desired.is_empty());
+        // What one gives up another may have taken over, before or after it.
+        for at in lost.difference(&gained) {
+            self.want(&at.0, &at.1, None);
+        }
+        keys.extend(lost);
         keys
     }
 
