@@ -45,7 +45,8 @@ pub struct Packet {
 pub enum Incoming {
     Answer(oneshot::Sender<Outcome>, Outcome),
     Written(oneshot::Sender<()>),
-    Sees(Eligibility),
+    /// How much of the clusters it sees, and the highest epoch on their objects.
+    Sees(Eligibility, u64),
     Terminate,
 }
 
@@ -239,8 +240,10 @@ impl Process {
             // Whoever gave up does not hear it.
             Incoming::Answer(reply, outcome) => drop(reply.send(outcome)),
             Incoming::Written(reply) => drop(reply.send(())),
-            Incoming::Sees(eligibility) => {
+            Incoming::Sees(eligibility, epoch) => {
                 self.machine.synced.fetch_or(eligibility != Eligibility::No, Ordering::Relaxed);
+                // As in production: what the lists say of epochs is known before they count as complete.
+                self.sees_epoch(epoch);
                 self.eligibility.send_replace(eligibility);
             }
             Incoming::Terminate => self.shutdown.cancel(),

@@ -49,7 +49,7 @@ pub fn strike(world: &mut World) {
         }
         Kind::Blind => {
             let to = world.rng.pick(&[Eligibility::No, Eligibility::Reluctant, Eligibility::Yes]);
-            world.deliver(index, Incoming::Sees(to));
+            world.at(now, Event::Sees(world.nodes[index].author(), to));
         }
         _ => at_the_item(&mut world.table, &mut world.rng, world.plan.nodes, now, kind),
     }
@@ -99,7 +99,7 @@ pub fn heal(world: &mut World) {
             }
         }
         world.at(now, Event::Start(index));
-        world.deliver(index, Incoming::Sees(Eligibility::Yes));
+        world.at(now, Event::Sees(world.nodes[index].author(), Eligibility::Yes));
     }
     heal_the_item(&mut world.table, now);
 }

@@ -35,6 +35,8 @@ pub enum Event {
     Arrive(Asked),
     /// Something arrives in a process.
     Deliver(Author, Incoming),
+    /// A process comes to see the clusters, or loses sight of them.
+    Sees(Author, Eligibility),
     /// The caches of a process follow the clusters.
     Observe(Author),
     Replicate(Replication),
@@ -254,6 +256,7 @@ impl World {
                     self.nodes[author.0].deliver(incoming);
                 }
             }
+            Event::Sees(author, eligibility) => self.sees(author, eligibility),
             Event::Observe(author) => self.observe(author),
             Event::Replicate(news) => self.table.replicate(&news),
             Event::Continue(index) => {
@@ -280,7 +283,19 @@ impl World {
         let sees_all = self.healed || self.rng.chance(85);
         let eligibility = if sees_all { Eligibility::Yes } else { Eligibility::Reluctant };
         self.at(now + takes, Event::Observe(author));
-        self.at(now + takes, Event::Deliver(author, Incoming::Sees(eligibility)));
+        self.at(now + takes, Event::Sees(author, eligibility));
+    }
+
+    /// A stopped process sees nothing until it goes on.
+    fn sees(&mut self, author: Author, eligibility: Eligibility) {
+        let node = &mut self.nodes[author.0];
+        if node.author() != author {
+            return;
+        }
+        match node.stopped_until {
+            Some(until) => self.at(until + 1, Event::Sees(author, eligibility)),
+            None => node.deliver(Incoming::Sees(eligibility, self.settled.highest(&self.record, self.now))),
+        }
     }
 
     fn observe(&mut self, author: Author) {
