@@ -12,7 +12,7 @@ pub mod marks;
 pub mod name;
 pub mod options;
 
-pub use change::{Change, Op};
+pub use change::{BODIES, Change, Op};
 pub use compact::Compact;
 pub use condition::{Condition, Reason};
 pub use key::{ClusterId, ObjectKey, Origin};

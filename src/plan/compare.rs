@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::mesh::{MeshOptions, marks};
+use crate::mesh::{BODIES, MeshOptions, marks};
 
 /// Whether nothing need be written.
 pub fn is_as_desired(desired: &Value, observed: &Value, options: &MeshOptions) -> bool {
@@ -14,7 +14,7 @@ pub fn is_as_desired(desired: &Value, observed: &Value, options: &MeshOptions) -
         let (wanted, present) = (map(desired, part), map(observed, part));
         wanted.iter().all(|(key, value)| present.get(key) == Some(value))
             && present.keys().all(|key| wanted.contains_key(key) || !is_ours(part, key))
-    }) && ["spec", "data"].iter().all(|body| normal(desired.get(body)) == normal(observed.get(body)))
+    }) && BODIES.iter().all(|body| normal(desired.get(body)) == normal(observed.get(body)))
 }
 
 /// `desired` with what others have put on the observed object: labels, annotations, finalizers and owners.

@@ -10,7 +10,7 @@ use crate::checker::permit::Permit;
 use crate::cluster::gate::{GateError, Written};
 use crate::cluster::target::ReadError;
 use crate::instant::Instant;
-use crate::mesh::{ClusterId, Kind, ObjectKey, Op, Origin};
+use crate::mesh::{BODIES, ClusterId, Kind, ObjectKey, Op, Origin};
 
 /// What was learned by reading an object again.
 pub(super) enum Reread {
@@ -123,7 +123,7 @@ impl Reconciler {
     fn is_vain(&self, finished: &Finished) -> bool {
         let change = self.planner.change(&finished.cluster, &finished.key);
         let Some(Op::Update { object, .. }) = change.map(|change| change.op) else { return false };
-        finished.sent.as_ref().is_some_and(|sent| sent.get("spec") == object.get("spec"))
+        finished.sent.as_ref().is_some_and(|sent| says_the_same(sent, &object))
     }
 
     fn failed(&mut self, finished: &Finished, error: &GateError) {
@@ -200,6 +200,10 @@ impl Reconciler {
     }
 }
 
+fn says_the_same(one: &Value, other: &Value) -> bool {
+    BODIES.iter().all(|body| one.get(body) == other.get(body))
+}
+
 fn read(result: Result<Option<Value>, ReadError>) -> Reread {
     match result {
         Ok(object) => Reread::As(object),
@@ -210,4 +214,21 @@ fn read(result: Result<Option<Value>, ReadError>) -> Reread {
 /// The plan was made from something that is no longer so, or it is not known whether the write took effect.
 fn must_reread(error: &GateError) -> bool {
     error.is_outcome_unknown() || matches!(error, GateError::Conflict | GateError::AlreadyExists)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_map_that_has_grown_meanwhile_is_not_one_that_was_not_kept() {
+        let map = |data| json!({"kind": "ConfigMap", "data": data});
+        assert!(!says_the_same(&map(json!({"a": "1"})), &map(json!({"a": "1", "b": "2"}))));
+        assert!(says_the_same(&map(json!({"a": "1"})), &map(json!({"a": "1"}))));
+        let entry = |hosts| json!({"kind": "ServiceEntry", "spec": {"hosts": hosts}});
+        assert!(!says_the_same(&entry(json!(["a"])), &entry(json!(["b"]))));
+        assert!(says_the_same(&entry(json!(["a"])), &entry(json!(["a"]))));
+    }
 }
