@@ -7,6 +7,7 @@
 mod answer;
 mod limit;
 mod order;
+mod pace;
 pub mod queue;
 pub mod sync;
 mod write;
@@ -33,6 +34,7 @@ use crate::lease::Eligibility;
 use crate::mesh::{ClusterId, Condition, Kind, Origin, marks};
 use crate::metrics::Metrics;
 use crate::plan::Planner;
+use pace::Pace;
 use queue::Queue;
 use sync::Sync;
 use write::Finished;
@@ -83,6 +85,7 @@ pub struct Reconciler {
     watched: BTreeSet<Kind>,
     members: BTreeMap<ClusterId, Member>,
     sync: Sync,
+    pace: Pace,
     writes: JoinSet<Finished>,
     watch_errors: BTreeMap<(Origin, Option<Kind>), String>,
     refused: BTreeMap<String, String>,
@@ -102,6 +105,7 @@ impl Reconciler {
             watched,
             members: BTreeMap::new(),
             sync,
+            pace: Pace::default(),
             writes: JoinSet::new(),
             watch_errors: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -115,8 +119,10 @@ impl Reconciler {
     pub async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            self.plan();
-            self.dispatch();
+            if self.waits_to_plan().is_none() {
+                self.plan();
+                self.dispatch();
+            }
             self.report();
             let pause = self.wake_at().map(|at| at.saturating_since(self.wiring.clock.now()));
             tokio::select! {
@@ -210,9 +216,20 @@ impl Reconciler {
         }
     }
 
+    /// Until when it rather folds what else comes, if everything is to be planned anew once more. Nothing is written
+    /// meanwhile: what an old plan deletes may belong to a cluster that has just joined.
+    fn waits_to_plan(&self) -> Option<Instant> {
+        let next = self.pace.next();
+        (self.planner.is_all_stale() && next > self.wiring.clock.now()).then_some(next)
+    }
+
     fn plan(&mut self) {
         self.announce_eligibility();
+        let (began, everything) = (self.wiring.clock.now(), self.planner.is_all_stale());
         let changed = self.planner.plan(self.wiring.clock.wall());
+        if everything {
+            self.pace.planned(began, self.wiring.clock.now());
+        }
         if changed.is_empty() {
             return;
         }
@@ -281,9 +298,10 @@ impl Reconciler {
         let now = self.wiring.clock.now();
         let grace = Some(self.sync.grace_ends()).filter(|ends| *ends > now);
         // Without a permit nothing waits for time: the mode wakes the reconciler.
-        let may_write = self.wiring.gate.permit().is_some() && self.sync.is_plannable();
+        let waits_to_plan = self.waits_to_plan();
+        let may_write = self.wiring.gate.permit().is_some() && self.sync.is_plannable() && waits_to_plan.is_none();
         let queues = self.members.values().filter(|_| may_write).filter_map(|member| member.queue.wake_at(now));
-        queues.chain(grace).chain(self.report_at).min()
+        queues.chain(grace).chain(self.report_at).chain(waits_to_plan).min()
     }
 }
 

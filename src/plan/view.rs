@@ -127,6 +127,11 @@ impl Planner {
         state.traffic_policies.get(&at.name).map(|policy| policy.object.value())
     }
 
+    /// Whether the next plan has to look at everything.
+    pub fn is_all_stale(&self) -> bool {
+        self.dirty.all
+    }
+
     /// The index behind the plan.
     pub fn index(&self) -> &Index {
         &self.index
