@@ -15,6 +15,7 @@ use crate::store::dynamodb::DynamoDbOptions;
 
 pub mod driver;
 pub mod dynamodb;
+pub mod ignore_identity;
 pub mod noop;
 pub mod permit;
 pub mod standby;
@@ -92,7 +93,7 @@ pub struct CheckerKind {
 }
 
 /// Every checker.
-pub const REGISTRY: &[CheckerKind] = &[dynamodb::KIND, noop::KIND, standby::KIND];
+pub const REGISTRY: &[CheckerKind] = &[dynamodb::KIND, ignore_identity::KIND, noop::KIND, standby::KIND];
 
 /// Makes the checker called `name`.
 ///

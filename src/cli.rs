@@ -4,6 +4,7 @@
 //! before anything was started.
 
 mod admiral;
+mod admiral_file;
 mod args;
 mod completions;
 mod demo;

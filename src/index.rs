@@ -39,7 +39,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::mesh::{ClusterId, Kind, MeshOptions, NamespaceScope, ObjectKey, Origin, WatchScope};
+use crate::mesh::{
+    ClusterId, Concerned, Kind, MeshOptions, NamespaceScope, ObjectKey, Origin, Suspension, Suspensions, WatchScope,
+};
 use decode::At;
 pub use decode::DecodeError;
 pub use near_miss::NearMiss;
@@ -52,6 +54,7 @@ use workload::WorkloadKind;
 #[derive(Debug)]
 pub struct Index {
     options: Arc<MeshOptions>,
+    suspensions: Suspensions,
     control: State,
     clusters: BTreeMap<ClusterId, State>,
     /// Identity in lower case -> its workloads, ignored ones too.
@@ -70,6 +73,7 @@ impl Index {
     /// An index that knows nothing.
     pub fn new(options: Arc<MeshOptions>) -> Self {
         Self {
+            suspensions: Suspensions::listed(&options.excluded_identity_list),
             options,
             control: State::default(),
             clusters: BTreeMap::new(),
@@ -84,6 +88,19 @@ impl Index {
     /// The settings.
     pub fn options(&self) -> &MeshOptions {
         &self.options
+    }
+
+    /// Who is suspended: nothing is written or deleted for them.
+    pub fn suspensions(&self) -> &Suspensions {
+        &self.suspensions
+    }
+
+    /// Folds what the suspension table says now.
+    pub fn suspend(&mut self, table: Suspension) -> Touched {
+        match self.suspensions.set_table(table) {
+            Concerned::All => Touched::all(),
+            Concerned::Identities(identities) => Touched::identities(identities),
+        }
     }
 
     /// Takes up a cluster; it counts as not synced until [`Self::set_synced`].

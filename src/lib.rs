@@ -25,4 +25,5 @@ pub mod plan;
 pub mod render;
 pub mod runtime;
 pub mod store;
+pub mod suspension;
 pub mod text;

@@ -11,6 +11,7 @@ pub mod kind;
 pub mod marks;
 pub mod name;
 pub mod options;
+mod suspension;
 
 pub use change::{BODIES, Change, Op};
 pub use compact::Compact;
@@ -21,3 +22,4 @@ pub use options::{
     EntrySettings, ExtensionSettings, MeshOptions, MeshSettings, OptionError, PolicySettings, RoutingSettings,
     WorkloadSettings,
 };
+pub use suspension::{Concerned, Envs, Suspension, Suspensions};

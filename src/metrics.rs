@@ -117,6 +117,18 @@ impl Metrics {
         self.families.watch_failures.get_or_create(&Cluster::new(cluster)).inc();
     }
 
+    /// The suspension table was read, or could not be.
+    pub fn suspension_read(&self, answered: bool) {
+        let outcome = if answered { "answered" } else { "failed" }.to_owned();
+        self.families.suspension_reads.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Whom the suspension table names, and whether it suspends everybody.
+    pub fn set_suspended(&self, identities: usize, all: bool) {
+        self.families.suspended.set(gauge(identities));
+        self.families.suspended_all.set(i64::from(all));
+    }
+
     /// The gate refused a write: `passive`, `epoch`, `deadline`, ...
     pub fn gate_refused(&self, reason: &str) {
         self.families.gate_refusals.get_or_create(&Reason { reason: reason.to_owned() }).inc();
@@ -162,6 +174,8 @@ mod tests {
         metrics.set_conditions(&BTreeMap::from([("NoGateway".to_owned(), 2)]));
         metrics.watch_failed("west");
         metrics.gate_refused("passive");
+        metrics.suspension_read(false);
+        metrics.set_suspended(3, true);
         let text = metrics.encode(None, 0, at(0)).unwrap();
         for line in [
             "flagship_lease_requests_total{outcome=\"answered\"} 5",
@@ -177,6 +191,9 @@ mod tests {
             "flagship_watch_failures_total{cluster=\"west\"} 1",
             "flagship_gate_refusals_total{reason=\"passive\"} 1",
             "clusters_monitored 2",
+            "flagship_suspension_reads_total{outcome=\"failed\"} 1",
+            "flagship_suspended_identities 3",
+            "flagship_suspended_all 1",
         ] {
             assert!(text.lines().any(|l| l == line), "missing: {line}\n{text}");
         }

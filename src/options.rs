@@ -26,6 +26,8 @@ pub struct RunOptions {
     pub listen: SocketAddr,
     /// Where the metrics listen a second time.
     pub metrics_listen: Option<SocketAddr>,
+    /// The table of suspended identities, if one is followed.
+    pub suspension: Option<SuspensionOptions>,
     /// The clusters.
     pub clusters: ClusterOptions,
     /// The mesh.
@@ -107,6 +109,22 @@ pub struct LeaseOptions {
     /// How long a Go Admiral's item must stay unchanged before it counts as abandoned.
     #[serde(serialize_with = "as_text")]
     pub foreign_threshold: Duration,
+}
+
+/// The table of suspended identities.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SuspensionOptions {
+    /// Table name.
+    pub table: String,
+    /// The `clusterEnvironment` of the item in it.
+    pub environment: String,
+    /// The table's Region; by default the SDK's own search.
+    pub region: Option<String>,
+    /// Role to assume on top of the SDK's own credentials.
+    pub assume_role: Option<String>,
+    /// Time between two looks.
+    #[serde(serialize_with = "as_text")]
+    pub interval: Duration,
 }
 
 /// Which clusters, and how more of them are found.

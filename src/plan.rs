@@ -13,6 +13,7 @@ mod order;
 mod parts;
 mod release;
 mod standing;
+mod suspend;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};

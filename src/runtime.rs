@@ -30,7 +30,7 @@ use crate::checker::status::StatusBoard;
 use crate::checker::{self, CheckerContext, CheckerError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::cluster::discovery;
-use crate::cluster::event;
+use crate::cluster::event::{self, EventSender};
 use crate::cluster::gate::{DEFAULT_REQUEST_TIMEOUT, Gate};
 use crate::cluster::query::MeshHandle;
 use crate::cluster::reconcile::{Reconciler, Wiring};
@@ -41,6 +41,7 @@ use crate::mesh::MeshOptions;
 use crate::metrics::Metrics;
 use crate::options::RunOptions;
 use crate::plan::Planner;
+use crate::suspension;
 
 /// How long giving up the lease may take before the process exits all the same: a few tries of one request.
 const RELEASE_WITHIN: Duration = Duration::from_secs(8);
@@ -85,6 +86,7 @@ async fn start(
 ) -> anyhow::Result<Started> {
     let clock: SharedClock = Arc::new(SystemClock);
     let planner = Planner::new(MeshOptions::new(options.mesh.clone())?);
+    setup::check_suspension(options)?;
     let checker_options = setup::checker_options(options)?;
     let identity = checker_options.identity.clone();
     let lease_duration = options.lease.lease_duration;
@@ -114,6 +116,7 @@ async fn start(
     listen(&mut tasks, options, state, shutdown).await?;
     tracing::info!(instance = %identity.owner, id = %identity.instance_id, "listening on {}", options.listen);
 
+    follow_suspensions(&mut tasks, options, &events_sender, &metrics, shutdown).await;
     let found = setup::discovery_options(&options.clusters, &options.mesh);
     let discovery = discovery::run(found, events_sender, shutdown.clone());
     tasks.spawn(async move { ("cluster discovery", discovery.await.map_err(Into::into)) });
@@ -126,6 +129,7 @@ async fn start(
         eligibility,
         synced,
         epoch_floor: epoch_floor.clone(),
+        awaits_suspensions: options.suspension.is_some(),
         metrics,
         shutdown: shutdown.clone(),
     };
@@ -180,6 +184,24 @@ async fn wind_down(
 /// A write must end well within a lease, or the gate would hardly ever be open.
 fn gate_timeout(lease_duration: Duration) -> Duration {
     DEFAULT_REQUEST_TIMEOUT.min(lease_duration / 3)
+}
+
+/// Who is suspended is asked beside everything else: neither the lease nor the clusters wait for the table.
+async fn follow_suspensions(
+    tasks: &mut Tasks,
+    options: &RunOptions,
+    events: &EventSender,
+    metrics: &Arc<Metrics>,
+    shutdown: &CancellationToken,
+) {
+    let Some(options) = &options.suspension else { return };
+    let table = setup::suspension_table(options).await;
+    let following = suspension::follow(table, options.interval, events.clone(), metrics.clone());
+    let until = shutdown.clone();
+    tasks.spawn(async move {
+        until.run_until_cancelled_owned(following).await;
+        ("suspension table's follower", Ok(()))
+    });
 }
 
 /// The API, and the metrics a second time.

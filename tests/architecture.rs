@@ -25,6 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("checker", &["clock", "instant", "lease", "store"]),
     ("metrics", &["checker", "instant"]),
     ("cluster", &["checker", "clock", "explain", "instant", "lease", "manifest", "mesh", "metrics", "plan"]),
+    ("suspension", &["cluster", "mesh", "metrics", "store"]),
     ("http", &["checker", "clock", "cluster", "explain", "instant", "metrics"]),
     ("embedded", &[]),
     // Arguments and wiring.
@@ -33,7 +34,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "runtime",
         &[
             "checker", "clock", "cluster", "explain", "http", "instant", "lease", "mesh", "metrics", "options", "plan",
-            "render", "store", "text",
+            "render", "store", "suspension", "text",
         ],
     ),
     ("demo", &["embedded", "http", "text"]),

@@ -9,9 +9,11 @@ mod log;
 mod mesh;
 mod policy;
 mod routing;
+mod suspension;
 mod workload;
 
 pub use clusters::ClusterArgs;
 pub use lease::{LeaseArgs, TableArgs, hostname};
 pub use log::LogArgs;
 pub use mesh::MeshArgs;
+pub use suspension::SuspensionArgs;

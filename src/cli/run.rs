@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{ArgAction, Args};
 
-use super::args::{ClusterArgs, LeaseArgs, MeshArgs, hostname};
+use super::args::{ClusterArgs, LeaseArgs, MeshArgs, SuspensionArgs, hostname};
 use super::{Failure, block_on, dr_file, parse};
 use crate::http::parse_go_bool;
 use crate::options::RunOptions;
@@ -17,7 +17,8 @@ use crate::text::print;
 #[derive(Clone, Debug, Args)]
 pub struct RunCommand {
     /// Who decides whether this instance is active: dynamodb (a lease in a DynamoDB table), noop (always active, no
-    /// lease: for one instance only) or standby (never). Admiral's names are known too.
+    /// lease: for one instance only), standby (never) or ignoreidentity (dynamodb, and a suspension table must be given).
+    /// Admiral's names are known too.
     #[arg(long, env = "FLAGSHIP_STATE_CHECKER", value_name = "NAME", default_value = "dynamodb", value_parser = parse::name)]
     #[arg(aliases = ["state_checker", "admiral_state_checker_name", "admiral-state-checker-name"])]
     state_checker: String,
@@ -50,6 +51,8 @@ pub struct RunCommand {
     #[command(flatten)]
     lease: LeaseArgs,
     #[command(flatten)]
+    suspension: SuspensionArgs,
+    #[command(flatten)]
     clusters: ClusterArgs,
     #[command(flatten)]
     mesh: MeshArgs,
@@ -76,10 +79,12 @@ impl RunCommand {
     /// # Errors
     /// When the file is wrong, or two arguments contradict each other.
     pub fn resolve(self) -> anyhow::Result<(RunOptions, Vec<String>)> {
-        let (file, warnings) = match self.dr_state_store_config_path.as_deref() {
+        let (file, mut warnings) = match self.dr_state_store_config_path.as_deref() {
             Some(path) if !path.as_os_str().is_empty() => dr_file::read(path)?,
             _ => Default::default(),
         };
+        let (suspension, more) = self.suspension.resolve()?;
+        warnings.extend(more);
         let listen = self.listen;
         let options = RunOptions {
             state_checker: self.state_checker,
@@ -87,6 +92,7 @@ impl RunCommand {
             region: self.region.unwrap_or_else(region_of_the_sdk),
             listen,
             metrics_listen: self.metrics.then_some(self.metrics_listen),
+            suspension,
             clusters: self.clusters.resolve()?,
             mesh: self.mesh.resolve(),
         };

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::target::Target;
-use crate::mesh::{ClusterId, Kind, ObjectKey, Origin};
+use crate::mesh::{ClusterId, Kind, ObjectKey, Origin, Suspension};
 
 /// Events that may wait for the reconciler.
 const CAPACITY: usize = 1024;
@@ -95,6 +95,8 @@ pub enum ClusterEvent {
         /// The subject of an earlier `Refused`.
         subject: String,
     },
+    /// What the suspension table says now; the first one ends the wait for it.
+    Suspended(Suspension),
     /// Every cluster that flags and secrets name at the start has been announced or refused.
     DiscoveryListed,
 }

@@ -9,6 +9,7 @@ mod limit;
 mod order;
 mod pace;
 pub mod queue;
+mod suspend;
 pub mod sync;
 mod write;
 
@@ -66,6 +67,8 @@ pub struct Wiring {
     pub synced: Arc<AtomicBool>,
     /// Tells the checker the highest epoch seen on an object.
     pub epoch_floor: Arc<AtomicU64>,
+    /// Nothing may be written before the suspension table has answered once.
+    pub awaits_suspensions: bool,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Ends the reconciler.
@@ -98,7 +101,7 @@ impl Reconciler {
     /// A reconciler that knows nothing yet.
     pub fn new(planner: Planner, wiring: Wiring) -> Self {
         let watched = planner.index().options().watched_kinds();
-        let sync = Sync::new(wiring.clock.now(), kinds(&Origin::Control, &watched));
+        let sync = Sync::new(wiring.clock.now(), kinds(&Origin::Control, &watched), wiring.awaits_suspensions);
         Self {
             wiring,
             planner,
@@ -203,6 +206,7 @@ impl Reconciler {
                 tracing::info!("{subject}: in order");
                 self.refused.remove(&subject);
             }
+            ClusterEvent::Suspended(table) => self.suspend(table),
             ClusterEvent::DiscoveryListed => self.sync.discovered(),
         }
     }
@@ -253,7 +257,7 @@ impl Reconciler {
         if changed {
             self.wiring.synced.store(eligibility != Eligibility::No, Ordering::Release);
             match eligibility {
-                Eligibility::No => tracing::warn!("not ready: waiting for the clusters"),
+                Eligibility::No => tracing::warn!("not ready: waiting for the clusters, or for the first answer of the suspension table"),
                 Eligibility::Reluctant => tracing::warn!(
                     "ready without the clusters that do not answer; another instance that sees them goes first"
                 ),

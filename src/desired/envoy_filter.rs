@@ -28,7 +28,7 @@ pub fn generate(identity: &Identity<'_>, wanted: &mut Wanted) {
     let enabled = &options.routing.routing_policy_clusters;
     let mut taken = BTreeMap::<(String, String), (&ClusterId, &Name, &RoutingPolicy)>::new();
     for (cluster, name, policy) in index.routing_policies_of(identity.name) {
-        if options.excluded_identity_list.contains(&policy.identity) {
+        if index.suspensions().covers(&policy.identity, &policy.env) {
             continue;
         }
         // The names of EnvoyFilters follow from these two alone.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{additional, copy, envoy_filter, ingress, names};
 use crate::index::observed;
-use crate::mesh::{Kind, MeshOptions, ObjectKey, marks};
+use crate::mesh::{Kind, MeshOptions, ObjectKey, Suspensions, marks};
 
 /// Whether `object` may be brought up to date. A Sidecar is its owner's; what is desired of it already is a merge.
 pub fn is_ours(key: &ObjectKey, object: &Value) -> bool {
@@ -19,7 +19,7 @@ pub fn is_ours(key: &ObjectKey, object: &Value) -> bool {
 }
 
 /// Whether `object` may be deleted if nothing desires it.
-pub fn is_disposable(key: &ObjectKey, object: &Value, options: &MeshOptions) -> bool {
+pub fn is_disposable(key: &ObjectKey, object: &Value, options: &MeshOptions, suspensions: &Suspensions) -> bool {
     let has_our_shape = match key.kind {
         Kind::ServiceEntry => has_host_shape(key, object, options),
         Kind::DestinationRule => {
@@ -35,31 +35,20 @@ pub fn is_disposable(key: &ObjectKey, object: &Value, options: &MeshOptions) -> 
         Kind::EnvoyFilter => key.namespace == options.routing.istio_namespace,
         _ => false,
     };
-    is_ours(key, object) && has_our_shape && !is_frozen(key, object, options)
+    is_ours(key, object) && has_our_shape && !is_frozen(key, object, options, suspensions)
 }
 
-/// Whether `object` belongs to an excluded identity, whose objects stay as they are (reconcile-spec N8).
-pub fn is_frozen(key: &ObjectKey, object: &Value, options: &MeshOptions) -> bool {
+/// Whether `object` belongs to a suspended identity, whose objects stay as they are (reconcile-spec N8, 6.3).
+/// Objects that do not tell their env stay if their identity is suspended in any.
+pub fn is_frozen(key: &ObjectKey, object: &Value, options: &MeshOptions, suspensions: &Suspensions) -> bool {
     let identity = match key.kind {
         Kind::EnvoyFilter => envoy_filter::identity_of(object),
         _ => marks::annotation(object, &options.workload_identity_key).and_then(Value::as_str),
     };
-    identity.is_some_and(|identity| is_excluded(identity, options))
-        || observed::host(object).is_some_and(|host| is_host_excluded(host, options))
-}
-
-/// Whether an identity is excluded, whatever the case of its letters.
-pub fn is_excluded(identity: &str, options: &MeshOptions) -> bool {
-    options.excluded_identity_list.iter().any(|excluded| excluded.to_lowercase() == identity.to_lowercase())
-}
-
-/// Whether a host is one of an excluded identity.
-pub fn is_host_excluded(host: &str, options: &MeshOptions) -> bool {
-    let host = host.to_lowercase();
-    options.excluded_identity_list.iter().any(|identity| {
-        let tail = format!(".{identity}.{}", options.hostname_suffix).to_lowercase();
-        host.ends_with(&tail)
-    })
+    let env = || object.get("metadata")?.get("labels")?.get(&options.env_key)?.as_str();
+    identity.is_some_and(|identity| suspensions.keeps(identity, env()))
+        || observed::host(object).is_some_and(|host| suspensions.keeps_host(host, &options.hostname_suffix))
+        || suspensions.is_all()
 }
 
 fn has_host_shape(key: &ObjectKey, object: &Value, options: &MeshOptions) -> bool {

@@ -28,12 +28,12 @@ pub struct Resolved {
 }
 
 /// Resolves the identity that is spelt `identity` in lower case. Workloads of clusters that are not synced or
-/// have no region do not take part (case w43), nor do excluded identities (reconcile-spec N8).
+/// have no region do not take part (case w43), nor do suspended ones (reconcile-spec N8, 6.3).
 pub fn resolve(index: &Index, identity: &str) -> Resolved {
-    let excluded = &index.options().excluded_identity_list;
     let mut workloads: Vec<_> = index
         .workloads(identity)
-        .filter(|w| WorkloadKind::SERVING.contains(&w.kind) && !excluded.contains(&w.workload.identity))
+        .filter(|w| WorkloadKind::SERVING.contains(&w.kind))
+        .filter(|w| !index.suspensions().covers(&w.workload.identity, &w.workload.env))
         .filter(|w| index.cluster(w.cluster).is_some_and(|state| state.synced && state.region.is_some()))
         .collect();
     workloads.sort_by(|a, b| a.by_age().cmp(&b.by_age()));

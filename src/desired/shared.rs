@@ -1,13 +1,14 @@
 //! Objects that several identities share: each asks for its parts, the whole is put together from all of them.
 //!
-//! Invariant: while some cluster has never been seen, and for identities that are excluded, no part that is there is
+//! Invariant: while some cluster has never been seen, and for identities that are suspended, no part that is there is
 //! taken out: whoever asked for it may be among the unseen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{ingress, ownership, sidecar};
+use super::{ingress, sidecar};
+use crate::index::Index;
 use crate::mesh::{Kind, MeshOptions, ObjectKey};
 
 /// Parts of one object, each with the identities (in lower case) that ask for it.
@@ -19,14 +20,9 @@ pub fn is_shared(key: &ObjectKey, options: &MeshOptions) -> bool {
 }
 
 /// What the shared object should be, given what is there; `None` if there should be none, or nothing of ours in it.
-pub fn assemble(
-    key: &ObjectKey,
-    asked: &Asked,
-    observed: Option<&Value>,
-    options: &MeshOptions,
-    is_complete: bool,
-) -> Option<Value> {
-    let may_remove = |identity: &str| is_complete && !ownership::is_excluded(identity, options);
+pub fn assemble(key: &ObjectKey, asked: &Asked, observed: Option<&Value>, index: &Index) -> Option<Value> {
+    let (options, is_complete) = (index.options(), index.is_complete());
+    let may_remove = |identity: &str| is_complete && !index.suspensions().keeps(identity, None);
     match key.kind {
         // A Sidecar is its owner's: without one nothing is made.
         Kind::Sidecar => sidecar::merged(observed?, asked, may_remove),

@@ -60,10 +60,8 @@ fn find(index: &Index, workload: WorkloadRef<'_>, ignored: Option<Ignored>, answ
         let (reason, message) = why_ignored(ignored, workload, options);
         answer.find(about(reason, message));
     }
-    if options.excluded_identity_list.contains(&workload.workload.identity) {
-        let message = "the identity is in --excluded_identity_list, so its objects stay as they are: none is made, \
-                       changed or removed; take it off the list";
-        answer.find(about("ExcludedIdentity", message.to_owned()));
+    if let Some((reason, message)) = why_suspended(index, workload) {
+        answer.find(about(reason, message));
     }
     if !state.synced {
         let message = "not every watch of the cluster has delivered its first list, so nothing is planned for it and its \
@@ -77,6 +75,22 @@ fn find(index: &Index, workload: WorkloadRef<'_>, ignored: Option<Ignored>, answ
             answer.find(about("SelectorMismatch", mismatch(&service, &missing)));
         }
     }
+}
+
+fn why_suspended(index: &Index, workload: WorkloadRef<'_>) -> Option<(&'static str, String)> {
+    let (identity, env) = (&workload.workload.identity, &workload.workload.env);
+    let suspension = index.suspensions().covering(identity, env)?;
+    let stay = "so its objects stay as they are: none is made, changed or removed";
+    Some(if suspension != index.suspensions().table() {
+        ("ExcludedIdentity", format!("the identity is in --excluded_identity_list, {stay}; take it off the list"))
+    } else if suspension.is_all() {
+        ("SuspendedIdentity", format!("{} suspends all identities, {stay}; set `all` to false", suspension.source()))
+    } else {
+        let from = suspension.source();
+        let (identity, env) = (name::shown(identity), name::shown(env));
+        let remedy = format!("take {identity} (or its env {env}) out of `environmentsByIdentities`");
+        ("SuspendedIdentity", format!("{from} suspends it, {stay}; {remedy}"))
+    })
 }
 
 fn why_ignored(ignored: Ignored, workload: WorkloadRef<'_>, options: &MeshOptions) -> (&'static str, String) {

@@ -73,6 +73,8 @@ pub enum Reason {
     InvalidPolicy,
     /// A traffic policy shapes nobody's traffic.
     PolicyWithoutEffect,
+    /// A table keeps identities from being written or deleted for (reconcile-spec 6.3).
+    Suspended,
     /// A watched object could not be read; its previous version stays in force.
     InvalidObject,
 }

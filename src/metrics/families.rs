@@ -37,6 +37,9 @@ pub struct Families {
     pub watch_failures: ByCluster<Counter>,
     pub gate_refusals: Family<Reason, Counter>,
     pub clusters: Gauge,
+    pub suspension_reads: Family<Outcome, Counter>,
+    pub suspended: Gauge,
+    pub suspended_all: Gauge,
 }
 
 impl Families {
@@ -60,6 +63,9 @@ impl Families {
             watch_failures: table.add("flagship_watch_failures", "Watches that broke and were started again"),
             gate_refusals: table.add("flagship_gate_refusals", "Writes that the gate refused"),
             clusters: table.add("clusters_monitored", "Clusters that are watched"),
+            suspension_reads: table.add("flagship_suspension_reads", "Reads of the suspension table by outcome"),
+            suspended: table.add("flagship_suspended_identities", "Identities that the suspension table names"),
+            suspended_all: table.add("flagship_suspended_all", "1 while the suspension table suspends all, else 0"),
         };
         let build = Info::new(vec![("version".to_owned(), version.to_owned())]);
         table.0.register("flagship_build", "The version that runs", build);

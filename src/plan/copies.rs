@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Planner;
 use crate::desired::copy::{self, Verdict};
-use crate::desired::{MeshService, export_to, names, ownership};
+use crate::desired::{MeshService, export_to, names};
 use crate::index::observed;
 use crate::mesh::{ClusterId, Condition, Kind, ObjectKey, Reason};
 
@@ -136,7 +136,8 @@ impl Planner {
                     continue;
                 }
             };
-            if ownership::is_host_excluded(host, &self.options) || self.index.is_canary_route(cluster, key) {
+            let is_kept = self.index.suspensions().keeps_host(host, &self.options.hostname_suffix);
+            if is_kept || self.index.is_canary_route(cluster, key) {
                 continue;
             }
             let service = self.service_of(host);

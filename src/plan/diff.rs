@@ -39,7 +39,8 @@ impl Planner {
         let at = (cluster.clone(), key.clone());
         self.foreign.remove(&at);
         self.turning.remove(&at);
-        if !self.index.is_plannable(cluster) {
+        // While everything is suspended not even the books are written.
+        if !self.index.is_plannable(cluster) || self.index.suspensions().is_all() {
             return None;
         }
         let state = self.index.cluster(cluster)?;
@@ -72,6 +73,6 @@ impl Planner {
 
     /// Whether an observed object that nothing desires is ours to delete.
     pub(super) fn is_orphan(&self, key: &ObjectKey, object: &Value) -> bool {
-        self.index.is_complete() && ownership::is_disposable(key, object, &self.options)
+        self.index.is_complete() && ownership::is_disposable(key, object, &self.options, self.index.suspensions())
     }
 }

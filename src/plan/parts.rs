@@ -66,7 +66,7 @@ impl Planner {
             let state = self.index.cluster(cluster).filter(|_| self.index.is_plannable(cluster));
             let whole = state.and_then(|state| {
                 let observed = state.observed(key);
-                desired::assemble(key, asked, observed.as_ref(), &options, self.index.is_complete())
+                desired::assemble(key, asked, observed.as_ref(), &self.index)
             });
             self.want(cluster, key, whole);
         }

@@ -23,7 +23,7 @@ pub enum Standing {
     ToDelete,
     /// Somebody else's object has its name.
     Foreign,
-    /// It is ours, nothing desires it, and it stays all the same: its identity is excluded, or some cluster has
+    /// It is ours, nothing desires it, and it stays all the same: its identity is suspended, or some cluster has
     /// not been seen yet.
     Kept,
 }
@@ -78,8 +78,7 @@ impl Planner {
         let shared = self.parts.asked_by(identity);
         keys.extend(shared.filter(|(cluster, key)| self.desired_object(cluster, key).is_some()).cloned());
         // Only where objects stay that nothing desires is it worth a look at all of them.
-        let excluded = self.options.excluded_identity_list.iter().any(|one| one.to_lowercase() == identity);
-        if excluded || !self.index.is_complete() {
+        if self.index.suspensions().keeps(identity, None) || !self.index.is_complete() {
             for (cluster, state) in self.index.clusters() {
                 for kind in [Kind::ServiceEntry, Kind::DestinationRule] {
                     let theirs = state.observed_of(kind).into_iter().filter(|(key, _)| is_of(key));

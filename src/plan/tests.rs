@@ -9,6 +9,7 @@ mod properties;
 mod releases;
 mod rollouts;
 mod routing;
+mod suspensions;
 mod world;
 
 use super::*;

@@ -111,6 +111,7 @@ impl Planner {
         conditions.extend(self.findings.values().flatten().chain(self.copies.conditions()).cloned());
         conditions.extend(self.book.conditions().cloned());
         conditions.extend(self.unreadable_record.clone());
+        conditions.extend(self.suspended());
         conditions.extend(self.foreign.iter().map(|(cluster, key)| foreign(cluster, key)));
         conditions.extend(self.host_conflicts());
         conditions.sort();

@@ -59,7 +59,7 @@ pub(super) async fn observe(
     let discovery = tokio::spawn(discovery);
     let _guard = stop.drop_guard();
     let watched = mesh.watched_kinds();
-    let mut sync = Sync::new(SystemClock.now(), kinds(&Origin::Control, &watched));
+    let mut sync = Sync::new(SystemClock.now(), kinds(&Origin::Control, &watched), false);
     let mut problems = 0;
     while sync.eligibility(crate::instant::Instant::default()) != Eligibility::Yes {
         let Some(event) = events.recv().await else {
@@ -93,7 +93,10 @@ pub(super) async fn observe(
             ClusterEvent::DiscoveryListed => sync.discovered(),
             ClusterEvent::Applied { origin, object } => drop(planner.apply(&origin, &object)),
             ClusterEvent::Deleted { origin, key } => planner.delete(&origin, &key),
-            ClusterEvent::Replaced { .. } | ClusterEvent::WatchRecovered { .. } | ClusterEvent::Accepted { .. } => {}
+            ClusterEvent::Replaced { .. }
+            | ClusterEvent::WatchRecovered { .. }
+            | ClusterEvent::Accepted { .. }
+            | ClusterEvent::Suspended(_) => {}
         }
     }
     Ok(problems)

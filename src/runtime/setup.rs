@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::checker::CheckerOptions;
+use crate::checker::{CheckerOptions, ignore_identity};
 use crate::cluster::discovery::DiscoveryOptions;
 use crate::cluster::watch::WatchOptions;
 use crate::lease::{Identity, LeaseConfig, Timings};
 use crate::mesh::MeshSettings;
-use crate::options::{ClusterOptions, LeaseInitOptions, LeaseOptions, RunOptions, TableOptions};
+use crate::options::{ClusterOptions, LeaseInitOptions, LeaseOptions, RunOptions, SuspensionOptions, TableOptions};
 use crate::store::LeaseStore;
 use crate::store::dynamodb::{DynamoDbOptions, DynamoDbStore};
 use crate::store::init::{Created, lease_item, lease_table};
+use crate::suspension::{self, SuspensionTable};
 
 /// Setting up a table is not on the lease path and may take longer than one of its requests.
 const INIT_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
@@ -30,6 +31,31 @@ pub(super) fn checker_options(options: &RunOptions) -> anyhow::Result<CheckerOpt
         },
         dynamodb: dynamodb(&lease.table),
     })
+}
+
+/// That the checker's name does not promise what is not configured.
+///
+/// # Errors
+/// When it is Admiral's name for following a suspension table, and there is none.
+pub(super) fn check_suspension(options: &RunOptions) -> anyhow::Result<()> {
+    let checker = &options.state_checker;
+    anyhow::ensure!(
+        options.suspension.is_some() || !ignore_identity::is_meant_by(checker),
+        "--state-checker is `{checker}`, which follows a table of suspended identities, but none is given; give \
+         --suspension-table and --suspension-environment, or Admiral's file by --secret-resolver-config-path"
+    );
+    Ok(())
+}
+
+/// Where suspensions are read.
+pub(super) async fn suspension_table(options: &SuspensionOptions) -> SuspensionTable {
+    let table = suspension::TableOptions {
+        table: options.table.clone(),
+        environment: options.environment.clone(),
+        region: options.region.clone(),
+        assume_role: options.assume_role.clone(),
+    };
+    SuspensionTable::connect(table).await
 }
 
 /// Where the clusters are, and which of their namespaces are watched.

@@ -7,10 +7,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeyType, MultiRegionConsistency, ReturnValue, ReturnValuesOnConditionCheckFailure, TableDescription,
@@ -21,6 +18,7 @@ use super::{CheckError, LeaseStore};
 use crate::lease::record::{Attribute, LEASE_NAME, RawItem};
 use crate::lease::{Outcome, RequestKind, Write};
 
+pub(crate) mod client;
 pub(crate) mod condition;
 mod error;
 
@@ -53,7 +51,13 @@ pub struct DynamoDbStore {
 impl DynamoDbStore {
     /// Prepares a client of its own for the lease path. Makes no request yet.
     pub async fn connect(options: DynamoDbOptions) -> Self {
-        let client = client(&options).await;
+        let access = client::Access {
+            region: options.region.clone(),
+            assume_role: options.assume_role.clone(),
+            request_timeout: options.request_timeout,
+            session: "flagship-lease",
+        };
+        let client = client::connect(&access).await;
         Self { client, options }
     }
 
@@ -208,47 +212,6 @@ fn unchecked(table: &str, error: &DescribeError) -> CheckError {
         ));
     }
     CheckError::Unreachable(format!("checking table `{table}`: {}", brief(error)))
-}
-
-/// The SDK's usual configuration, with our own bounds on time and no retries.
-async fn client(options: &DynamoDbOptions) -> Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(options.request_timeout)
-        .operation_timeout(options.request_timeout)
-        .operation_attempt_timeout(options.request_timeout)
-        .build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(https_client())
-        .timeout_config(timeouts)
-        .retry_config(RetryConfig::disabled());
-    if let Some(region) = &options.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
-    let shared = loader.load().await;
-    let shared = match &options.assume_role {
-        Some(role) => with_role(shared, role).await,
-        None => shared,
-    };
-    Client::new(&shared)
-}
-
-async fn with_role(shared: SdkConfig, role: &str) -> SdkConfig {
-    let provider = aws_config::sts::AssumeRoleProvider::builder(role)
-        .session_name("flagship-lease")
-        .configure(&shared)
-        .build()
-        .await;
-    shared
-        .into_builder()
-        .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(provider))
-        .build()
-}
-
-fn https_client() -> aws_sdk_dynamodb::config::SharedHttpClient {
-    use aws_smithy_http_client::tls;
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https()
 }
 
 fn raw(item: HashMap<String, AttributeValue>) -> RawItem {

@@ -101,7 +101,6 @@ pub const NO_EFFECT: &[NoEffect] = &[
     value("gateway_asset_aliases", "no identity is treated as an API gateway"),
     value("identity_partition_key", "no object ever carried a partition; identities are matched whole"),
     value("secret_resolver", "kubeconfigs are read from the secrets themselves"),
-    value("secret_resolver_config_path", "kubeconfigs are read from the secrets themselves"),
     switch(
         "enable_dynamic_config",
         "settings come from flags and variables; a change of them is a restart, which keeps the mesh as it is",

@@ -15,14 +15,15 @@ pub const GRACE: Duration = Duration::from_secs(15);
 pub struct Sync {
     missing: BTreeMap<Origin, BTreeSet<Kind>>,
     discovery_listed: bool,
+    awaits_suspensions: bool,
     started: Instant,
 }
 
 impl Sync {
-    /// Nothing has arrived at `now`; the control cluster is waited for.
-    pub fn new(now: Instant, control_kinds: Vec<Kind>) -> Self {
+    /// Nothing has arrived at `now`; the control cluster is waited for, and the suspension table if there is one.
+    pub fn new(now: Instant, control_kinds: Vec<Kind>, awaits_suspensions: bool) -> Self {
         let missing = BTreeMap::from([(Origin::Control, control_kinds.into_iter().collect())]);
-        Self { missing, discovery_listed: false, started: now }
+        Self { missing, discovery_listed: false, awaits_suspensions, started: now }
     }
 
     /// A cluster joined.
@@ -46,14 +47,19 @@ impl Sync {
         self.discovery_listed = true;
     }
 
+    /// The suspension table has answered.
+    pub fn suspensions_known(&mut self) {
+        self.awaits_suspensions = false;
+    }
+
     /// Whether every watch of `origin` has delivered its first list.
     pub fn is_synced(&self, origin: &Origin) -> bool {
         self.missing.get(origin).is_some_and(BTreeSet::is_empty)
     }
 
-    /// Whether the control cluster is known, without which nothing can be planned.
+    /// Whether the control cluster is known, without which nothing can be planned, and who is suspended.
     pub fn is_plannable(&self) -> bool {
-        self.discovery_listed && self.is_synced(&Origin::Control)
+        self.discovery_listed && !self.awaits_suspensions && self.is_synced(&Origin::Control)
     }
 
     /// Whether this instance should take over.
@@ -89,7 +95,7 @@ mod tests {
 
     #[test]
     fn an_instance_leads_when_it_sees_all_and_reluctantly_when_it_sees_some() {
-        let mut sync = Sync::new(at(0), vec![Kind::Dependency]);
+        let mut sync = Sync::new(at(0), vec![Kind::Dependency], false);
         for name in ["a", "b"] {
             sync.add(&ClusterId::new(name), vec![Kind::Service]);
         }
@@ -104,8 +110,19 @@ mod tests {
     }
 
     #[test]
+    fn an_instance_that_does_not_know_who_is_suspended_neither_leads_nor_writes() {
+        let mut sync = Sync::new(at(0), vec![], true);
+        sync.discovered();
+        assert!(!sync.is_plannable());
+        assert_eq!(sync.eligibility(at(100)), Eligibility::No);
+        sync.suspensions_known();
+        assert!(sync.is_plannable());
+        assert_eq!(sync.eligibility(at(0)), Eligibility::Yes);
+    }
+
+    #[test]
     fn an_instance_that_sees_no_cluster_never_leads() {
-        let mut sync = Sync::new(at(0), vec![]);
+        let mut sync = Sync::new(at(0), vec![], false);
         sync.discovered();
         assert_eq!(sync.eligibility(at(0)), Eligibility::Yes, "there is none to see");
         sync.add(&ClusterId::new("a"), vec![Kind::Service]);
