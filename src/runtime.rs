@@ -116,7 +116,7 @@ async fn start(
     listen(&mut tasks, options, state, shutdown).await?;
     tracing::info!(instance = %identity.owner, id = %identity.instance_id, "listening on {}", options.listen);
 
-    follow_suspensions(&mut tasks, options, &events_sender, &metrics, shutdown).await;
+    follow_suspensions(&mut tasks, options, &events_sender, &metrics, shutdown);
     let found = setup::discovery_options(&options.clusters, &options.mesh);
     let discovery = discovery::run(found, events_sender, shutdown.clone());
     tasks.spawn(async move { ("cluster discovery", discovery.await.map_err(Into::into)) });
@@ -187,18 +187,21 @@ fn gate_timeout(lease_duration: Duration) -> Duration {
 }
 
 /// Who is suspended is asked beside everything else: neither the lease nor the clusters wait for the table.
-async fn follow_suspensions(
+fn follow_suspensions(
     tasks: &mut Tasks,
     options: &RunOptions,
     events: &EventSender,
     metrics: &Arc<Metrics>,
     shutdown: &CancellationToken,
 ) {
-    let Some(options) = &options.suspension else { return };
-    let table = setup::suspension_table(options).await;
-    let following = suspension::follow(table, options.interval, events.clone(), metrics.clone());
-    let until = shutdown.clone();
+    let Some(options) = options.suspension.clone() else { return };
+    let (events, metrics, until) = (events.clone(), metrics.clone(), shutdown.clone());
     tasks.spawn(async move {
+        // The SDK's search for settings makes a large future.
+        let following = Box::pin(async move {
+            let table = setup::suspension_table(&options).await;
+            suspension::follow(table, options.interval, events, metrics).await;
+        });
         until.run_until_cancelled_owned(following).await;
         ("suspension table's follower", Ok(()))
     });

@@ -214,8 +214,7 @@ fn switches_stand_alone_and_never_take_the_next_argument() {
 #[test]
 fn all_of_them_in_one_line() {
     let (dr, admiral) = (dr_file(), admiral_file());
-    let line: Vec<String> =
-        FLAGS.iter().map(|(name, v, _)| format!("--{name}={}", real(v, &dr, &admiral))).collect();
+    let line: Vec<String> = FLAGS.iter().map(|(name, v, _)| format!("--{name}={}", real(v, &dr, &admiral))).collect();
     let (_, _, warnings) = run(&line.iter().map(String::as_str).collect::<Vec<_>>());
     let silent = FLAGS.iter().filter(|(_, _, changes)| *changes == Nothing).count();
     assert_eq!((silent, warnings.len()), (56, 56), "{warnings:#?}");

@@ -155,8 +155,13 @@ fn the_policy_allows_what_the_lease_needs_and_nothing_else() {
     let text = hcl::to_string(&module("iam", "main.tf")).unwrap();
     let actions: BTreeSet<&str> =
         text.split('"').filter(|part| part.starts_with("dynamodb:") && *part != "dynamodb:LeadingKeys").collect();
-    let expected = ["dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
+    let expected =
+        ["dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem"];
     assert_eq!(actions, BTreeSet::from(expected));
+    let (lease, rest) = text.split_once("dynamic \"statement\"").unwrap();
+    let suspensions = rest.split("\ndata ").next().unwrap();
+    assert!(!lease.contains("dynamodb:Scan"), "the lease table is not scanned");
+    assert!(suspensions.contains("dynamodb:Scan") && !suspensions.contains("var.table_arns"), "{suspensions}");
     assert!(text.contains("dynamodb:LeadingKeys"), "the item rights are bound to the lease names");
     assert!(!text.contains("\"*\""), "no wildcard resource or action");
     assert_eq!(LEASE_NAME, "leaseName");

@@ -257,7 +257,9 @@ impl Reconciler {
         if changed {
             self.wiring.synced.store(eligibility != Eligibility::No, Ordering::Release);
             match eligibility {
-                Eligibility::No => tracing::warn!("not ready: waiting for the clusters, or for the first answer of the suspension table"),
+                Eligibility::No => tracing::warn!(
+                    "not ready: waiting for the clusters, or for the first answer of the suspension table"
+                ),
                 Eligibility::Reluctant => tracing::warn!(
                     "ready without the clusters that do not answer; another instance that sees them goes first"
                 ),

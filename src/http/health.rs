@@ -44,7 +44,10 @@ pub async fn ready(State(state): State<HttpState>, request: Request) -> Response
 fn judge(state: permit::State, synced: bool, asks_for_the_active: bool) -> (StatusCode, &'static str) {
     match (asks_for_the_active, state, synced) {
         (true, permit::State::Passive, _) => (StatusCode::BAD_GATEWAY, "passive: another instance holds the lease"),
-        (_, _, false) => (StatusCode::SERVICE_UNAVAILABLE, "waiting for the first lists of the clusters, or for the first answer of the suspension table"),
+        (_, _, false) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "waiting for the first lists of the clusters, or for the first answer of the suspension table",
+        ),
         (true, permit::State::Active, true) => (StatusCode::OK, "active"),
         (false, _, true) => (StatusCode::OK, "ready"),
     }

@@ -58,7 +58,8 @@ impl Follower {
         for subject in self.told.keys().filter(|subject| !problems.contains_key(*subject)) {
             news.push(ClusterEvent::Accepted { subject: subject.clone() });
         }
-        for (subject, message) in problems.iter().filter(|(subject, message)| self.told.get(*subject) != Some(*message)) {
+        for (subject, message) in problems.iter().filter(|(subject, message)| self.told.get(*subject) != Some(*message))
+        {
             news.push(ClusterEvent::Refused { subject: subject.clone(), message: message.clone() });
         }
         self.told = problems;

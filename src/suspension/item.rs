@@ -41,7 +41,8 @@ pub fn read(source: &str, items: &[HashMap<String, AttributeValue>]) -> Reading 
         return Reading { answer: Answer::Absent, problems };
     };
     if items.len() > 1 {
-        let message = format!("{} items have this clusterEnvironment, the first is used; delete the others", items.len());
+        let message =
+            format!("{} items have this clusterEnvironment, the first is used; delete the others", items.len());
         problems.insert(format!("{source}, its doubles"), message);
     }
     let answer = match suspension(source, item, &mut problems) {
@@ -64,7 +65,11 @@ fn suspension(
         None | Some(AttributeValue::Null(_)) => Some(false),
         Some(AttributeValue::Bool(value)) => Some(*value),
         Some(other) => {
-            refuse(field, other, "make it a BOOL (until then what the item said last stays in force, and an instance that never read it writes nothing)");
+            refuse(
+                field,
+                other,
+                "make it a BOOL (until then what the item said last stays in force, and an instance that never read it writes nothing)",
+            );
             None
         }
     };
@@ -162,7 +167,8 @@ mod tests {
             ("set", Ss(vec!["qal".to_owned()])),
             ("null", Null(true)),
         ]);
-        let reading = read("t", &[item(&[("enabled", Bool(true)), ("all", Bool(false)), (IDENTITIES, listed.clone())])]);
+        let reading =
+            read("t", &[item(&[("enabled", Bool(true)), ("all", Bool(false)), (IDENTITIES, listed.clone())])]);
         assert!(reading.problems.is_empty(), "{reading:?}");
         let found = table(&reading);
         assert!(found.covers("every", "x") && found.covers("blank", "x") && found.covers("some", "e2e"));

@@ -1,7 +1,7 @@
 //! Each typical reason for an absent service, with its remedy.
 
 use flagship::explain::{Part, Role};
-use flagship::mesh::{ClusterId, MeshSettings, Origin};
+use flagship::mesh::{ClusterId, Envs, MeshSettings, Origin, Suspension};
 use serde_json::json;
 
 use super::mesh::{Mesh, dependency, deployment, gateway, node, origin, service};
@@ -240,6 +240,26 @@ fn conflicts_between_workloads() {
         "IdentityCaseConflict",
         "Deployment ns/shouting",
         &["\"GREETING\"", "spell both alike"],
+    );
+}
+
+#[test]
+fn a_suspended_identity() {
+    let mut mesh = Mesh::greeting();
+    mesh.write();
+    let envs = Envs::Only(std::iter::once("stage".to_owned()).collect());
+    mesh.planner.suspend(Suspension::new("table t, item dev", false, [("greeting".to_owned(), envs)].into()));
+    let words = ["table t, item dev", "stay as they are", "environmentsByIdentities"];
+    says(&mut mesh, "greeting", "SuspendedIdentity", "Deployment ns/greeting", &words);
+    let kept = mesh.explain("greeting").others.iter().map(|object| object.state.clone()).collect::<Vec<_>>();
+    assert!(!kept.is_empty() && kept.iter().all(|state| state == "kept"), "{kept:?}");
+    mesh.planner.suspend(Suspension::new("table t, item dev", true, std::collections::BTreeMap::new()));
+    says(
+        &mut mesh,
+        "greeting",
+        "SuspendedIdentity",
+        "Deployment ns/greeting",
+        &["all identities", "set `all` to false"],
     );
 }
 

@@ -54,18 +54,20 @@ impl SuspensionArgs {
             Some(path) if !path.as_os_str().is_empty() => admiral_file::read(path)?,
             _ => Default::default(),
         };
-        let (table, environment) =
-            match (self.suspension_table.or(file.table_name), self.suspension_environment.or(file.cluster_environment)) {
-                (Some(table), Some(environment)) => (table, environment),
-                (None, None) => return Ok((None, warnings)),
-                (Some(table), None) => bail!(
-                    "--suspension-table is {table}, but there is no --suspension-environment; give the \
+        let (table, environment) = match (
+            self.suspension_table.or(file.table_name),
+            self.suspension_environment.or(file.cluster_environment),
+        ) {
+            (Some(table), Some(environment)) => (table, environment),
+            (None, None) => return Ok((None, warnings)),
+            (Some(table), None) => bail!(
+                "--suspension-table is {table}, but there is no --suspension-environment; give the \
                      clusterEnvironment of the item in the table"
-                ),
-                (None, Some(environment)) => bail!(
-                    "--suspension-environment is {environment}, but there is no --suspension-table; give the table's name"
-                ),
-            };
+            ),
+            (None, Some(environment)) => bail!(
+                "--suspension-environment is {environment}, but there is no --suspension-table; give the table's name"
+            ),
+        };
         let options = SuspensionOptions {
             table,
             environment,

@@ -1,3 +1,5 @@
+//! What the follower tells, and when: a scripted table in virtual time.
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 

@@ -1,5 +1,5 @@
 # What an instance may do with the lock table: read and write the items of its leases,
-# and ask what kind of table it is. No Scan, no Query, no delete.
+# and ask what kind of table it is. No Scan, no Query, no delete. A table of suspended identities may be scanned.
 
 data "aws_iam_policy_document" "lease" {
   statement {
@@ -20,6 +20,17 @@ data "aws_iam_policy_document" "lease" {
     sid       = "CheckTheTable"
     actions   = ["dynamodb:DescribeTable"]
     resources = var.table_arns
+  }
+
+  # Admiral's table of suspended identities, whose key may be any: it is scanned, and never written.
+  dynamic "statement" {
+    for_each = length(var.suspension_table_arns) > 0 ? [var.suspension_table_arns] : []
+
+    content {
+      sid       = "ReadTheSuspensions"
+      actions   = ["dynamodb:Scan"]
+      resources = statement.value
+    }
   }
 }
 

@@ -40,6 +40,17 @@ variable "lease_names" {
   }
 }
 
+variable "suspension_table_arns" {
+  description = "ARNs of the table of suspended identities (--suspension-table), which instances scan; none by default."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.suspension_table_arns : can(regex("^arn:[a-z-]+:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]+$", arn))])
+    error_message = "Each of suspension_table_arns must be the ARN of one table: no wildcard, index or stream."
+  }
+}
+
 variable "oidc_provider_arn" {
   description = "ARN of the IAM OIDC provider of the EKS cluster where Flagship runs. Null: no role, only the policy document."
   type        = string

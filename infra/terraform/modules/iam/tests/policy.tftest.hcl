@@ -36,6 +36,22 @@ run "policy_only" {
   }
 }
 
+run "suspensions_are_scanned_only" {
+  command = plan
+
+  variables {
+    suspension_table_arns = ["arn:aws:dynamodb:eu-west-1:111122223333:table/admiral-ignore-identity-state"]
+  }
+
+  assert {
+    condition = alltrue([
+      for s in data.aws_iam_policy_document.lease.statement : toset(s.actions) == toset(["dynamodb:Scan"])
+      if toset(s.resources) == toset(var.suspension_table_arns)
+    ]) && contains(flatten(data.aws_iam_policy_document.lease.statement[*].actions), "dynamodb:Scan")
+    error_message = "The table of suspended identities may be scanned, and nothing else."
+  }
+}
+
 run "role_for_a_service_account" {
   command = plan
 
