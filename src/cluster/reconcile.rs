@@ -9,6 +9,7 @@ mod limit;
 mod order;
 mod pace;
 pub mod queue;
+mod readiness;
 mod suspend;
 pub mod sync;
 mod write;
@@ -245,28 +246,6 @@ impl Reconciler {
             }
         }
         self.report_soon();
-    }
-
-    fn announce_eligibility(&mut self) {
-        let eligibility = self.sync.eligibility(self.wiring.clock.now());
-        let changed = self.wiring.eligibility.send_if_modified(|current| {
-            let changed = *current != eligibility;
-            *current = eligibility;
-            changed
-        });
-        if changed {
-            self.wiring.synced.store(eligibility != Eligibility::No, Ordering::Release);
-            match eligibility {
-                Eligibility::No => tracing::warn!(
-                    "not ready: waiting for the clusters, or for the first answer of the suspension table"
-                ),
-                Eligibility::Reluctant => tracing::warn!(
-                    "ready without the clusters that do not answer; another instance that sees them goes first"
-                ),
-                Eligibility::Yes => tracing::info!("ready: every cluster is known"),
-            }
-            self.report_soon();
-        }
     }
 
     fn report_soon(&mut self) {
