@@ -107,6 +107,7 @@ impl AddressBook {
             Some(address) => by_cluster.insert(cluster.clone(), address),
             None => by_cluster.remove(cluster),
         };
+        let is_unanimous = by_cluster.values().all(|address| Some(*address) == ours);
         if by_cluster.is_empty() {
             self.observed.remove(name);
         }
@@ -117,7 +118,7 @@ impl AddressBook {
             None => self.foreign.remove(&key),
         };
         // What was given and is now seen changes nothing.
-        let expected = ours.is_some() && ours == self.address(name) && before.is_none_or(|b| ours == Some(b));
+        let expected = ours.is_some() && ours == self.address(name) && before.is_none() && is_unanimous;
         if before != ours && !expected {
             self.touch(shared);
         }

@@ -102,6 +102,21 @@ fn clusters_that_disagree_follow_the_most_and_then_the_lowest() {
     assert!(reasons(&book).is_empty());
 }
 
+/// What was given and is seen is news where another cluster has something else.
+#[test]
+fn a_cluster_that_still_disagrees_is_told_when_the_given_address_appears_beside_it() {
+    let mut book = book();
+    book.observe(&cluster("x"), "a-se", Some(ip("240.0.10.3")), true);
+    book.record(BTreeMap::from([("c-se".into(), ip("240.0.10.4"))]));
+    book.observe(&cluster("z"), "c-se", Some(ip("240.0.10.3")), true);
+    book.want("c-se", true);
+    book.settle(NOW);
+    assert_eq!(book.address("c-se"), Some(ip("240.0.10.4")), "a-se has the other");
+    book.observe(&cluster("x"), "c-se", Some(ip("240.0.10.4")), true);
+    book.settle(NOW);
+    assert_eq!(reasons(&book).len(), 2, "the clusters differ, and the address of one is another host's");
+}
+
 #[test]
 fn of_two_hosts_with_one_address_the_first_keeps_it() {
     let mut book = book();
