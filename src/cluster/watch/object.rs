@@ -19,7 +19,15 @@ pub fn key_of(kind: Kind, object: &Value) -> ObjectKey {
 
 /// Removes what Flagship has no use for. Of kinds that it writes back, all that a PUT must repeat stays.
 pub fn prune(kind: Kind, object: &mut Value) {
-    let written = matches!(kind, Kind::ServiceEntry | Kind::DestinationRule | Kind::ConfigMap);
+    let written = matches!(
+        kind,
+        Kind::ConfigMap
+            | Kind::ServiceEntry
+            | Kind::DestinationRule
+            | Kind::VirtualService
+            | Kind::Sidecar
+            | Kind::EnvoyFilter
+    );
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
         if !written && let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
@@ -63,10 +71,13 @@ mod tests {
         assert_eq!(deployment, json!({ "spec": { "template": { "metadata": {} } } }));
     }
 
+    /// A client's Sidecar is written back with more hosts: whoever applied it goes on applying it.
     #[test]
     fn what_is_written_back_keeps_foreign_annotations() {
-        let mut entry = json!({ "metadata": { "annotations": { LAST_APPLIED: "x" } }, "status": {} });
-        prune(Kind::ServiceEntry, &mut entry);
-        assert_eq!(entry, json!({ "metadata": { "annotations": { LAST_APPLIED: "x" } } }));
+        for kind in [Kind::ServiceEntry, Kind::Sidecar, Kind::VirtualService] {
+            let mut object = json!({ "metadata": { "annotations": { LAST_APPLIED: "x" } }, "status": {} });
+            prune(kind, &mut object);
+            assert_eq!(object, json!({ "metadata": { "annotations": { LAST_APPLIED: "x" } } }), "{kind:?}");
+        }
     }
 }
