@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::Planner;
 use crate::desired::{MeshService, names, released};
 use crate::index::observed;
@@ -38,8 +40,9 @@ impl Planner {
                 let address = object.as_ref().and_then(observed::address);
                 let is_ours = object.as_ref().is_some_and(marks::is_owned);
                 self.book.observe(cluster, &key.name, address, is_ours);
-                // Its endpoints are part of what is desired while some cluster is unknown.
-                if !self.index.is_complete() {
+                // Its endpoints are part of what is desired while some cluster is unknown. If it has none but those it
+                // should have, as after each write of ours, they change nothing.
+                if !self.index.is_complete() && !self.has_desired_endpoints(cluster, key, object.as_ref()) {
                     self.dirty.identities.extend(self.claimants.get(&key.name).into_iter().flatten().cloned());
                 }
             }
@@ -62,5 +65,10 @@ impl Planner {
             }
             _ => {}
         }
+    }
+
+    fn has_desired_endpoints(&self, cluster: &ClusterId, key: &ObjectKey, entry: Option<&Value>) -> bool {
+        let (Some(entry), Some(desired)) = (entry, self.desired_object(cluster, key)) else { return false };
+        observed::endpoints(entry) == observed::endpoints(&desired)
     }
 }
