@@ -12,6 +12,7 @@ pub mod dependency;
 pub mod deployment;
 pub mod destination_rule;
 pub mod envoy_filter;
+pub mod event;
 mod fold;
 pub mod global_traffic_policy;
 pub mod http_route;
@@ -199,6 +200,10 @@ impl Index {
                 touched.merge(self.delete(origin, &ObjectKey::new(kind, name.namespace, name.name)));
             }
         }
+        if let Some(state) = self.state_mut(origin) {
+            let is_in = |key: &ObjectKey| namespace.is_none_or(|namespace| namespace == key.namespace);
+            state.uids.retain(|key, _| key.kind != kind || !is_in(key) || listed.contains(&Name::from(key)));
+        }
         (touched, errors)
     }
 
@@ -208,7 +213,11 @@ impl Index {
         }
         let Some(row) = fold::row_of(key.kind) else { return Ok(Touched::none()) };
         let result = (row.fold)(self, origin, &Name::from(key), object);
+        let tells = self.options.extension.kubernetes_events;
         if let Some(state) = self.state_mut(origin) {
+            if tells {
+                state.note_uid(key, object);
+            }
             match &result {
                 Ok(_) => state.invalid.remove(key),
                 Err(error) => state.invalid.insert(key.clone(), error.clone()),

@@ -8,6 +8,7 @@ mod compare;
 mod copies;
 mod diff;
 mod dirty;
+mod events;
 mod observe;
 mod order;
 mod parts;
@@ -30,13 +31,14 @@ pub use standing::Standing;
 pub use view::ClusterView;
 
 /// The kinds that Flagship writes.
-const WRITTEN: [Kind; 6] = [
+const WRITTEN: [Kind; 7] = [
     Kind::ConfigMap,
     Kind::ServiceEntry,
     Kind::DestinationRule,
     Kind::VirtualService,
     Kind::Sidecar,
     Kind::EnvoyFilter,
+    Kind::Event,
 ];
 
 /// The whole pure pipeline: events in, pending changes out.
@@ -68,6 +70,10 @@ pub struct Planner {
     releasing: release::Releasing,
     /// Admiral's own record of addresses, if it cannot be read.
     unreadable_record: Option<Condition>,
+    /// Whether the desired Events are those of the conditions of the whole mesh.
+    announced: bool,
+    /// Cluster -> conditions beyond the Events that it may have.
+    unannounced: BTreeMap<ClusterId, usize>,
     recomputed: usize,
 }
 
@@ -94,6 +100,8 @@ impl Planner {
             turning: BTreeMap::new(),
             releasing: release::Releasing::new(),
             unreadable_record: None,
+            announced: false,
+            unannounced: BTreeMap::new(),
             recomputed: 0,
         }
     }
@@ -165,6 +173,7 @@ impl Planner {
         }
         let mut dirty = std::mem::take(&mut self.dirty);
         if dirty.all {
+            self.announced = false;
             dirty.identities.extend(self.index.identities().chain(self.resolved.keys()).cloned());
             dirty.keys.extend(self.every_key());
             self.copies.touch_all();

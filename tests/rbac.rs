@@ -35,7 +35,7 @@ const BASE: Feature = Feature {
     writes: &[("admiral-sync", ALL, &[Kind::ConfigMap, Kind::ServiceEntry, Kind::DestinationRule])],
 };
 
-const FEATURES: [Feature; 6] = [
+const FEATURES: [Feature; 7] = [
     Feature {
         file: "feature-routing-policy.yaml",
         set: |s| s.routing.routing_policy = true,
@@ -65,6 +65,11 @@ const FEATURES: [Feature; 6] = [
         file: "feature-client-connection-config.yaml",
         set: |s| s.policy.client_connection_config = true,
         writes: &[],
+    },
+    Feature {
+        file: "feature-kubernetes-events.yaml",
+        set: |s| s.extension.kubernetes_events = true,
+        writes: &[("", &["create", "delete"], &[Kind::Event])],
     },
 ];
 

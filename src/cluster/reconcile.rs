@@ -10,6 +10,7 @@ mod order;
 mod pace;
 pub mod queue;
 mod readiness;
+mod report;
 mod suspend;
 pub mod sync;
 mod write;
@@ -33,7 +34,7 @@ use crate::checker::permit::ModeReader;
 use crate::clock::SharedClock;
 use crate::instant::Instant;
 use crate::lease::Eligibility;
-use crate::mesh::{ClusterId, Condition, Kind, Origin, marks};
+use crate::mesh::{ClusterId, Condition, Kind, ObjectKey, Origin, marks};
 use crate::metrics::Metrics;
 use crate::plan::Planner;
 use pace::Pace;
@@ -43,12 +44,6 @@ use write::Finished;
 
 /// Events folded before the plan is brought up to date.
 const BATCH: usize = 512;
-
-/// How often conditions and counts are told, if something changed.
-const REPORT_EVERY: Duration = Duration::from_secs(1);
-
-/// Findings of one kind that are logged one by one; the rest is counted.
-const MOST_LOGGED: usize = 20;
 
 /// What the reconciler is connected to.
 pub struct Wiring {
@@ -135,6 +130,9 @@ impl Reconciler {
                     if received == 0 {
                         tracing::error!("every watch has ended; the reconciler ends too");
                         return;
+                    }
+                    if self.planner.index().options().extension.kubernetes_events {
+                        self.report_soon();
                     }
                     for event in batch.drain(..) {
                         self.fold(event);
@@ -238,44 +236,17 @@ impl Reconciler {
         if changed.is_empty() {
             return;
         }
+        self.enqueue(changed);
+        self.report_soon();
+    }
+
+    pub(super) fn enqueue(&mut self, changed: BTreeSet<(ClusterId, ObjectKey)>) {
         for (cluster, key) in changed {
             let Some(member) = self.members.get_mut(&cluster) else { continue };
             match self.planner.pending(&cluster, &key) {
                 Some(_) => member.queue.want(&key),
                 None => member.queue.settle(&key),
             }
-        }
-        self.report_soon();
-    }
-
-    fn report_soon(&mut self) {
-        self.report_at.get_or_insert(self.wiring.clock.now() + REPORT_EVERY);
-    }
-
-    /// Tells what changed since the last report: counts to the metrics, findings to the log.
-    fn report(&mut self) {
-        let now = self.wiring.clock.now();
-        if self.report_at.is_none_or(|at| now < at) {
-            return;
-        }
-        self.report_at = None;
-        let written = std::mem::take(&mut self.written_since_report);
-        if !written.is_empty() {
-            let counts: Vec<String> = written.iter().map(|(verb, count)| format!("{count} {verb}d")).collect();
-            tracing::info!("wrote to the clusters: {}; {} pending", counts.join(", "), self.planner.pending_count());
-        }
-        let conditions = self.planner.conditions();
-        log_difference(&self.reported, &conditions);
-        let mut by_reason = BTreeMap::<String, usize>::new();
-        for condition in &conditions {
-            *by_reason.entry(condition.reason.to_string()).or_default() += 1;
-        }
-        self.wiring.metrics.set_conditions(&by_reason);
-        self.reported = conditions;
-        self.wiring.metrics.set_clusters(self.members.len());
-        for (cluster, synced, pending) in self.planner.progress() {
-            self.wiring.metrics.set_synced(cluster.as_str(), synced);
-            self.wiring.metrics.set_pending(cluster.as_str(), pending);
         }
     }
 
@@ -296,18 +267,4 @@ fn what(kind: Option<Kind>) -> String {
 
 async fn sleep(pause: Option<Duration>) {
     tokio::time::sleep(pause.unwrap_or_default()).await;
-}
-
-fn log_difference(before: &[Condition], after: &[Condition]) {
-    let new: Vec<&Condition> = after.iter().filter(|condition| before.binary_search(condition).is_err()).collect();
-    for condition in new.iter().take(MOST_LOGGED) {
-        let cluster = condition.cluster.as_ref().map_or_else(|| "mesh".to_owned(), ToString::to_string);
-        tracing::warn!(reason = %condition.reason, "{cluster}: {}: {}", condition.subject, condition.message);
-    }
-    if new.len() > MOST_LOGGED {
-        tracing::warn!("and {} findings more; see /api/v1/conditions", new.len() - MOST_LOGGED);
-    }
-    for gone in before.iter().filter(|condition| after.binary_search(condition).is_err()).take(MOST_LOGGED) {
-        tracing::info!(reason = %gone.reason, "no longer: {}", gone.subject);
-    }
 }

@@ -32,6 +32,7 @@ pub fn is_disposable(key: &ObjectKey, object: &Value, options: &MeshOptions, sus
                 || ingress::has_our_shape(key, object, options)
                 || copy::is_copy(key, object, options)
         }
+        Kind::Event => true,
         Kind::EnvoyFilter => key.namespace == options.routing.istio_namespace,
         _ => false,
     };

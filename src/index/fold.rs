@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::{DecodeError, Index, Name, NearMiss, State, Touched};
 use super::{client_connection_config, global_traffic_policy, outlier_detection};
 use super::{
-    config_map, dependency, deployment, destination_rule, envoy_filter, job, namespace, node, rollout, routing_policy,
-    service, service_entry, sidecar, virtual_service,
+    config_map, dependency, deployment, destination_rule, envoy_filter, event, job, namespace, node, rollout,
+    routing_policy, service, service_entry, sidecar, virtual_service,
 };
 use crate::mesh::{Kind, MeshOptions, Origin};
 
@@ -47,7 +47,7 @@ pub struct Row {
 }
 
 /// Every watched kind; a new one is a file with an `impl Watched` and a row here.
-const REGISTRY: [Row; 17] = [
+const REGISTRY: [Row; 18] = [
     row::<namespace::Namespace>(),
     row::<node::Node>(),
     row::<service::Service>(),
@@ -62,6 +62,7 @@ const REGISTRY: [Row; 17] = [
     row::<virtual_service::VirtualService>(),
     row::<sidecar::Sidecar>(),
     row::<envoy_filter::EnvoyFilter>(),
+    row::<event::Event>(),
     row::<global_traffic_policy::GlobalTrafficPolicy>(),
     row::<outlier_detection::OutlierDetection>(),
     row::<client_connection_config::ClientConnectionConfig>(),

@@ -97,6 +97,7 @@ impl State {
             Kind::VirtualService => self.virtual_services.get(&name).and_then(|v| v.kept.as_ref()),
             Kind::Sidecar => self.sidecars.get(&name).map(|kept| &kept.0),
             Kind::EnvoyFilter => self.envoy_filters.get(&name).map(|kept| &kept.0),
+            Kind::Event => self.events.get(&name).map(|kept| &kept.0),
             _ => None,
         };
         kept.map(Compact::value)
@@ -114,6 +115,7 @@ impl State {
                 all.filter_map(|(name, v)| Some((key(name), v.kept.as_ref()?))).collect()
             }
             Kind::Sidecar => self.sidecars.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),
+            Kind::Event => self.events.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),
             Kind::EnvoyFilter => self.envoy_filters.iter().map(|(name, kept)| (key(name), &kept.0)).collect(),
             _ => Vec::new(),
         }

@@ -10,6 +10,7 @@ use super::dependency::Dependency;
 use super::deployment::Deployment;
 use super::destination_rule::DestinationRule;
 use super::envoy_filter::EnvoyFilter;
+use super::event::Event;
 use super::global_traffic_policy::GlobalTrafficPolicy;
 use super::job::Job;
 use super::namespace::Namespace;
@@ -78,12 +79,16 @@ pub struct State {
     pub sidecars: BTreeMap<Name, Sidecar>,
     /// EnvoyFilters of Istio's root namespace.
     pub envoy_filters: BTreeMap<Name, EnvoyFilter>,
+    /// Events that Flagship made.
+    pub events: BTreeMap<Name, Event>,
     /// GlobalTrafficPolicies.
     pub traffic_policies: BTreeMap<Name, GlobalTrafficPolicy>,
     /// OutlierDetections.
     pub outlier_detections: BTreeMap<Name, OutlierDetection>,
     /// ClientConnectionConfigs.
     pub connection_configs: BTreeMap<Name, ClientConnectionConfig>,
+    /// The uids of objects that may get an Event and are not kept whole, if Events are asked for.
+    pub uids: BTreeMap<ObjectKey, String>,
     /// Objects whose newest version could not be read.
     pub invalid: BTreeMap<ObjectKey, DecodeError>,
     /// Workloads that only lack an identity.

@@ -42,6 +42,8 @@ pub enum Kind {
     Sidecar,
     /// `networking.istio.io` EnvoyFilter, in Istio's root namespace.
     EnvoyFilter,
+    /// `v1` Event, those that Flagship made.
+    Event,
 }
 
 /// In which clusters a kind is watched.
@@ -82,7 +84,7 @@ struct Row {
 
 impl Kind {
     /// Every kind, in the order in which they are watched.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Namespace,
         Self::Node,
         Self::Service,
@@ -100,6 +102,7 @@ impl Kind {
         Self::VirtualService,
         Self::Sidecar,
         Self::EnvoyFilter,
+        Self::Event,
     ];
 
     /// The kind that `api_version` and `kind` of a manifest name, in any served version; `None` if Flagship
@@ -168,6 +171,7 @@ impl Kind {
             Self::ClientConnectionConfig => settings.policy.client_connection_config,
             Self::RoutingPolicy | Self::EnvoyFilter => routing.routing_policy,
             Self::Sidecar => routing.sidecar_update,
+            Self::Event => settings.extension.kubernetes_events,
         }
     }
 
@@ -205,8 +209,15 @@ impl Kind {
             | Self::Job
             | Self::VirtualService
             | Self::Sidecar
-            | Self::EnvoyFilter => false,
+            | Self::EnvoyFilter
+            | Self::Event => false,
         }
+    }
+
+    /// The label that selects what is watched of the kind; `None` for all of it.
+    pub fn watched_label(self) -> Option<&'static str> {
+        // Everybody's Events would be more than all the rest together.
+        (self == Self::Event).then_some(super::marks::MANAGED)
     }
 
     const fn row(self) -> Row {
@@ -245,6 +256,7 @@ impl Kind {
             Self::EnvoyFilter => {
                 row("networking.istio.io", "v1alpha3", "EnvoyFilter", "envoyfilters", EachCluster, Istio)
             }
+            Self::Event => row("", "v1", "Event", "events", EachCluster, All),
         }
     }
 }

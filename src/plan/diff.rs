@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Planner, compare};
 use crate::desired::{ownership, released};
-use crate::mesh::{ClusterId, Compact, ObjectKey, Op};
+use crate::mesh::{ClusterId, Compact, Kind, ObjectKey, Op};
 
 impl Planner {
     /// Compares these objects anew, and returns those whose pending change appeared, changed or vanished.
@@ -39,8 +39,10 @@ impl Planner {
         let at = (cluster.clone(), key.clone());
         self.foreign.remove(&at);
         self.turning.remove(&at);
+        // Until the conditions are known again, no Event is known to be superfluous.
+        let is_untold = key.kind == Kind::Event && !self.announced;
         // While everything is suspended not even the books are written.
-        if !self.index.is_plannable(cluster) || self.index.suspensions().is_all() {
+        if is_untold || !self.index.is_plannable(cluster) || self.index.suspensions().is_all() {
             return None;
         }
         let state = self.index.cluster(cluster)?;

@@ -1,6 +1,7 @@
 //! The whole pipeline on small meshes.
 
 mod conditions;
+mod events;
 mod extensions;
 mod limits;
 mod partial;

@@ -34,6 +34,11 @@ pub struct ExtensionArgs {
     #[arg(default_value = "false", action = ArgAction::Set, value_parser = parse_go_bool)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub istio_injection: bool,
+    /// Tell by Kubernetes Events what keeps policies and workloads from having an effect.
+    #[arg(long, env = "FLAGSHIP_KUBERNETES_EVENTS", value_name = "BOOL")]
+    #[arg(default_value = "false", action = ArgAction::Set, value_parser = parse_go_bool)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub kubernetes_events: bool,
 }
 
 impl ExtensionArgs {
@@ -45,6 +50,7 @@ impl ExtensionArgs {
             istio_protocols: self.istio_protocols,
             all_ports: self.all_ports,
             istio_injection: self.istio_injection,
+            kubernetes_events: self.kubernetes_events,
         }
     }
 }

@@ -34,7 +34,7 @@ pub(super) async fn watch(
     let backoff = Backoff::new(&(origin.to_string(), kind.name()));
     let streaming = target.streams_lists().await;
     let mut listener = KindListener { origin, kind, events, listed: Listed::No, failure: None };
-    follow(api, None, streaming, backoff, &mut listener).await;
+    follow(api, kind.watched_label(), streaming, backoff, &mut listener).await;
 }
 
 /// Turns steps into events, and says of failures only what is new.

@@ -15,4 +15,6 @@ pub struct ExtensionSettings {
     pub all_ports: bool,
     /// `--istio-injection`: sidecars by label and by namespace, and ambient workloads, count too.
     pub istio_injection: bool,
+    /// `--kubernetes-events`: what keeps an object from having an effect is told by an Event beside it.
+    pub kubernetes_events: bool,
 }

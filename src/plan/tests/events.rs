@@ -1,0 +1,77 @@
+//! Kubernetes Events: told once, taken back when the condition ends, bounded, and nothing for a takeover to write.
+
+use super::policies::options;
+use super::*;
+
+fn told() -> MeshOptions {
+    options(|s| s.extension.kubernetes_events = true)
+}
+
+fn tell(world: &mut World) {
+    world.settle();
+    let conditions = world.planner.conditions();
+    world.planner.announce(&conditions).expect("the plan is up to date");
+    world.settle();
+}
+
+fn lonely(count: usize) -> World {
+    let mut world = World::with_options(&["a"], told());
+    for i in 0..count {
+        let name = format!("lonely-{i:03}");
+        world.put("a", deployment("ns", &name, &name, "stage"));
+    }
+    tell(&mut world);
+    world
+}
+
+#[test]
+fn a_condition_has_one_event_until_it_ends() {
+    let mut world = lonely(1);
+    let names = world.names("a", Kind::Event);
+    assert_eq!(names.len(), 1, "{names:?}");
+    let event = world.get("a", &ObjectKey::new(Kind::Event, "ns", &names[0])).unwrap();
+    let condition = world.planner.conditions().remove(0);
+    assert_eq!(
+        (event["reason"].as_str(), event["message"].as_str()),
+        (Some("NoMatchingService"), Some(&*condition.message))
+    );
+    assert_eq!(event["involvedObject"]["uid"], json!("a-\"lonely-000\""));
+    assert_eq!(event["involvedObject"]["name"], "lonely-000");
+
+    let before = world.writes.len();
+    tell(&mut world);
+    assert_eq!(world.writes.len(), before, "told twice");
+
+    world.remove("a", &ObjectKey::new(Kind::Event, "ns", &names[0]));
+    world.settle();
+    assert_eq!(world.names("a", Kind::Event), names, "one that expired is made again");
+
+    world.put("a", service("ns", "lonely-000"));
+    tell(&mut world);
+    assert_eq!(world.names("a", Kind::Event), Vec::<String>::new());
+}
+
+#[test]
+fn a_takeover_writes_no_event_and_deletes_none() {
+    let mut world = lonely(3);
+    let (names, before) = (world.names("a", Kind::Event), world.writes.len());
+    world.restart(told());
+    world.settle();
+    tell(&mut world);
+    assert_eq!((world.names("a", Kind::Event), world.writes.len()), (names, before));
+}
+
+#[test]
+fn events_of_a_cluster_are_bounded_and_the_rest_is_counted() {
+    let world = lonely(130);
+    assert_eq!(world.names("a", Kind::Event).len(), 100);
+    assert_eq!(world.planner.unannounced().get(&ClusterId::new("a")), Some(&30));
+}
+
+#[test]
+fn nothing_is_told_unless_asked_for() {
+    let mut world = World::new(&["a"]);
+    world.put("a", deployment("ns", "lonely", "lonely", "stage"));
+    tell(&mut world);
+    assert_eq!(world.names("a", Kind::Event), Vec::<String>::new());
+}
