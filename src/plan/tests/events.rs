@@ -14,6 +14,11 @@ fn tell(world: &mut World) {
     world.settle();
 }
 
+fn names(world: &World) -> Vec<String> {
+    let objects = world.objects().into_keys().map(|(_, key)| key);
+    objects.filter(|key| key.kind == Kind::Event).map(|key| key.name).collect()
+}
+
 fn lonely(count: usize) -> World {
     let mut world = World::with_options(&["a"], told());
     for i in 0..count {
@@ -27,9 +32,9 @@ fn lonely(count: usize) -> World {
 #[test]
 fn a_condition_has_one_event_until_it_ends() {
     let mut world = lonely(1);
-    let names = world.names("a", Kind::Event);
-    assert_eq!(names.len(), 1, "{names:?}");
-    let event = world.get("a", &ObjectKey::new(Kind::Event, "ns", &names[0])).unwrap();
+    let made = names(&world);
+    assert_eq!(made.len(), 1, "{made:?}");
+    let event = world.get("a", &ObjectKey::new(Kind::Event, "ns", &made[0])).unwrap();
     let condition = world.planner.conditions().remove(0);
     assert_eq!(
         (event["reason"].as_str(), event["message"].as_str()),
@@ -42,29 +47,30 @@ fn a_condition_has_one_event_until_it_ends() {
     tell(&mut world);
     assert_eq!(world.writes.len(), before, "told twice");
 
-    world.remove("a", &ObjectKey::new(Kind::Event, "ns", &names[0]));
+    world.remove("a", &ObjectKey::new(Kind::Event, "ns", &made[0]));
     world.settle();
-    assert_eq!(world.names("a", Kind::Event), names, "one that expired is made again");
+    assert_eq!(names(&world), made, "one that expired is made again");
 
     world.put("a", service("ns", "lonely-000"));
     tell(&mut world);
-    assert_eq!(world.names("a", Kind::Event), Vec::<String>::new());
+    assert_eq!(names(&world), Vec::<String>::new());
 }
 
 #[test]
 fn a_takeover_writes_no_event_and_deletes_none() {
     let mut world = lonely(3);
-    let (names, before) = (world.names("a", Kind::Event), world.writes.len());
+    let (made, before) = (names(&world), world.writes.len());
+    assert_eq!(made.len(), 3);
     world.restart(told());
     world.settle();
     tell(&mut world);
-    assert_eq!((world.names("a", Kind::Event), world.writes.len()), (names, before));
+    assert_eq!((names(&world), world.writes.len()), (made, before));
 }
 
 #[test]
 fn events_of_a_cluster_are_bounded_and_the_rest_is_counted() {
     let world = lonely(130);
-    assert_eq!(world.names("a", Kind::Event).len(), 100);
+    assert_eq!(names(&world).len(), 100);
     assert_eq!(world.planner.unannounced().get(&ClusterId::new("a")), Some(&30));
 }
 
@@ -73,5 +79,5 @@ fn nothing_is_told_unless_asked_for() {
     let mut world = World::new(&["a"]);
     world.put("a", deployment("ns", "lonely", "lonely", "stage"));
     tell(&mut world);
-    assert_eq!(world.names("a", Kind::Event), Vec::<String>::new());
+    assert_eq!(names(&world), Vec::<String>::new());
 }
