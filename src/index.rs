@@ -212,16 +212,14 @@ impl Index {
             return Ok(Touched::none());
         }
         let Some(row) = fold::row_of(key.kind) else { return Ok(Touched::none()) };
-        let result = (row.fold)(self, origin, &Name::from(key), object);
+        let mut result = (row.fold)(self, origin, &Name::from(key), object);
         let tells = self.options.extension.kubernetes_events;
         if let Some(state) = self.state_mut(origin) {
-            if tells {
-                state.note_uid(key, object);
+            let is_another = tells && state.note_uid(key, object);
+            match &mut result {
+                Ok(touched) => touched.findings |= state.invalid.remove(key).is_some() || is_another,
+                Err(error) => drop(state.invalid.insert(key.clone(), error.clone())),
             }
-            match &result {
-                Ok(_) => state.invalid.remove(key),
-                Err(error) => state.invalid.insert(key.clone(), error.clone()),
-            };
         }
         result
     }

@@ -111,7 +111,7 @@ impl Planner {
     /// # Errors
     /// When the object cannot be read; it is then also among [`Self::conditions`].
     pub fn apply(&mut self, origin: &Origin, object: &Value) -> Result<(), DecodeError> {
-        let touched = self.index.apply(origin, object)?;
+        let touched = self.index.apply(origin, object).inspect_err(|_| self.dirty.findings = true)?;
         self.absorb(origin, touched);
         Ok(())
     }
@@ -121,7 +121,7 @@ impl Planner {
     /// # Errors
     /// As [`Self::apply`].
     pub fn apply_as(&mut self, origin: &Origin, kind: Kind, object: &Value) -> Result<(), DecodeError> {
-        let touched = self.index.apply_as(origin, kind, object)?;
+        let touched = self.index.apply_as(origin, kind, object).inspect_err(|_| self.dirty.findings = true)?;
         self.absorb(origin, touched);
         Ok(())
     }
@@ -143,6 +143,7 @@ impl Planner {
     ) -> Vec<DecodeError> {
         let (touched, errors) = self.index.replace(origin, kind, namespace, objects);
         self.absorb(origin, touched);
+        self.dirty.findings |= !errors.is_empty();
         errors
     }
 

@@ -30,6 +30,7 @@ mod process {
     pub mod world;
 
     mod bad_input;
+    mod events;
     mod failover;
     mod lost_lease;
     mod outage;

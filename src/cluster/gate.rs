@@ -9,7 +9,7 @@ mod pass;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -24,8 +24,9 @@ use super::watch::object::prune;
 use crate::checker::Drain;
 use crate::checker::permit::{ModeReader, Permit};
 use crate::clock::SharedClock;
+use crate::instant::WallTime;
 use crate::mesh::marks::EPOCH;
-use crate::mesh::{Change, ObjectKey, Op};
+use crate::mesh::{Change, Kind, ObjectKey, Op};
 
 /// How long a write may take, unless set otherwise.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
@@ -109,7 +110,7 @@ impl Gate {
     }
 
     async fn attempt(&self, permit: &Permit, target: &Target, change: &Change) -> Result<Written, GateError> {
-        let change = stamped(change, permit.epoch)?;
+        let change = stamped(change, permit.epoch, self.clock.wall())?;
         let pass =
             Pass::new(permit.epoch, self.request_timeout, self.mode.clone(), self.clock.clone(), &self.in_flight);
         pass.check()?;
@@ -146,8 +147,9 @@ fn outlive(pass: Pass) {
     });
 }
 
-/// The change with the epoch on its object, after a check that the object is the one that the key names.
-fn stamped(change: &Change, epoch: u64) -> Result<Change, GateError> {
+/// The change with the epoch on its object, after a check that the object is the one that the key names. An Event gets
+/// the time too, which people look for and which is never compared.
+fn stamped(change: &Change, epoch: u64, now: WallTime) -> Result<Change, GateError> {
     let invalid = |message| GateError::Invalid { message };
     segment::check_key(&change.key).map_err(invalid)?;
     let mut change = change.clone();
@@ -168,6 +170,39 @@ fn stamped(change: &Change, epoch: u64) -> Result<Change, GateError> {
             Some(annotations @ Value::Null) => *annotations = serde_json::json!({ EPOCH: epoch.to_string() }),
             _ => return Err(invalid(format!("{}: metadata.annotations is not a mapping", change.key))),
         }
+        if change.key.kind == Kind::Event {
+            for field in ["firstTimestamp", "lastTimestamp"] {
+                object[field] = Value::String(rfc3339(now));
+            }
+        }
     }
     Ok(change)
+}
+
+fn rfc3339(time: WallTime) -> String {
+    /// The last second of the year 9999, beyond which the format has no name for a time.
+    const LAST: u64 = 253_402_300_799;
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(time.unix_s().min(LAST))).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_event_gets_the_time_and_nothing_else_does() {
+        let stamp = |kind: Kind, now| {
+            let object = json!({"kind": kind.name(), "metadata": {"namespace": "ns", "name": "n"}});
+            let change = Change { key: ObjectKey::new(kind, "ns", "n"), op: Op::Create { object } };
+            let Op::Create { object } = stamped(&change, 7, WallTime::from_unix_ms(now)).unwrap().op else { panic!() };
+            assert_eq!(object["metadata"]["annotations"][EPOCH], "7");
+            object
+        };
+        let event = stamp(Kind::Event, 1_700_000_000_999);
+        assert_eq!(event["firstTimestamp"], "2023-11-14T22:13:20Z");
+        assert_eq!(event["lastTimestamp"], event["firstTimestamp"]);
+        assert_eq!(stamp(Kind::Event, u64::MAX)["firstTimestamp"], "9999-12-31T23:59:59Z");
+        assert_eq!(stamp(Kind::ServiceEntry, 0).get("firstTimestamp"), None);
+    }
 }

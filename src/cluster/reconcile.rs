@@ -131,9 +131,6 @@ impl Reconciler {
                         tracing::error!("every watch has ended; the reconciler ends too");
                         return;
                     }
-                    if self.planner.index().options().extension.kubernetes_events {
-                        self.report_soon();
-                    }
                     for event in batch.drain(..) {
                         self.fold(event);
                     }
@@ -228,19 +225,19 @@ impl Reconciler {
 
     fn plan(&mut self) {
         self.announce_eligibility();
+        // A finding may come or go with no object to be written.
+        if self.planner.is_stale() {
+            self.report_soon();
+        }
         let (began, everything) = (self.wiring.clock.now(), self.planner.is_all_stale());
         let changed = self.planner.plan(self.wiring.clock.wall());
         if everything {
             self.pace.planned(began, self.wiring.clock.now());
         }
-        if changed.is_empty() {
-            return;
-        }
         self.enqueue(changed);
-        self.report_soon();
     }
 
-    pub(super) fn enqueue(&mut self, changed: BTreeSet<(ClusterId, ObjectKey)>) {
+    fn enqueue(&mut self, changed: BTreeSet<(ClusterId, ObjectKey)>) {
         for (cluster, key) in changed {
             let Some(member) = self.members.get_mut(&cluster) else { continue };
             match self.planner.pending(&cluster, &key) {

@@ -67,6 +67,11 @@ impl Target {
         }
     }
 
+    /// Whether Events belong there. A folder has no use for them: it does not forget them.
+    pub fn takes_events(&self) -> bool {
+        matches!(self, Self::Kube(_))
+    }
+
     pub(super) async fn get(&self, key: &ObjectKey, timeout: Duration) -> Result<Option<Value>, ReadError> {
         match self {
             Self::Kube(target) => target.get(key, timeout).await,

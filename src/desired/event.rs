@@ -13,6 +13,9 @@ use super::Objects;
 use crate::index::Index;
 use crate::mesh::{ClusterId, Condition, Kind, ObjectKey, marks};
 
+/// Who says so, in every Event of ours.
+const COMPONENT: &str = "flagship";
+
 /// Events in one cluster; what is beyond stays among the conditions.
 const MOST: usize = 100;
 
@@ -24,7 +27,10 @@ const LONGEST_NAME: usize = 200;
 
 /// The Events that `conditions` ask for, at most [`MOST`] in a cluster, policies before workloads, and how many each
 /// cluster goes without. Only for conditions of objects that are there: an Event is found by the uid of its object.
-pub fn events(index: &Index, conditions: &[Condition]) -> (Objects, BTreeMap<ClusterId, usize>) {
+pub fn events<'a>(
+    index: &Index,
+    conditions: impl IntoIterator<Item = &'a Condition>,
+) -> (Objects, BTreeMap<ClusterId, usize>) {
     let mut found = BTreeMap::<&ClusterId, Vec<_>>::new();
     for condition in conditions {
         let Some(cluster) = &condition.cluster else { continue };
@@ -47,11 +53,17 @@ pub fn events(index: &Index, conditions: &[Condition]) -> (Objects, BTreeMap<Clu
     (objects, left_out)
 }
 
+/// Whether an observed Event is one that [`events`] made.
+pub fn has_our_shape(object: &Value) -> bool {
+    object.pointer("/source/component").and_then(Value::as_str) == Some(COMPONENT)
+}
+
 /// The object that a condition's subject names; `None` if it is something else, or without a namespace.
 fn subject(text: &str) -> Option<ObjectKey> {
     let (kind, name) = text.split_once(' ')?;
     let (namespace, name) = name.split_once('/')?;
-    let kind = Kind::ALL.into_iter().find(|known| known.name() == kind)?;
+    // No Events about Events.
+    let kind = Kind::ALL.into_iter().find(|known| known.name() == kind && *known != Kind::Event)?;
     Some(ObjectKey::new(kind, namespace, name))
 }
 
@@ -79,7 +91,8 @@ fn event(subject: &ObjectKey, uid: &str, condition: &Condition) -> (ObjectKey, V
         "type": "Warning",
         "reason": reason,
         "message": cut(&condition.message, LONGEST_MESSAGE),
-        "source": { "component": "flagship" },
+        "count": 1,
+        "source": { "component": COMPONENT },
     });
     (ObjectKey::new(Kind::Event, &subject.namespace, name), object)
 }

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{additional, copy, envoy_filter, ingress, names};
+use super::{additional, copy, envoy_filter, event, ingress, names};
 use crate::index::observed;
 use crate::mesh::{Kind, MeshOptions, ObjectKey, Suspensions, marks};
 
@@ -32,7 +32,7 @@ pub fn is_disposable(key: &ObjectKey, object: &Value, options: &MeshOptions, sus
                 || ingress::has_our_shape(key, object, options)
                 || copy::is_copy(key, object, options)
         }
-        Kind::Event => true,
+        Kind::Event => event::has_our_shape(object),
         Kind::EnvoyFilter => key.namespace == options.routing.istio_namespace,
         _ => false,
     };

@@ -20,16 +20,18 @@ impl State {
         self.uids.get(key).cloned().or_else(of_kept)
     }
 
-    /// Remembers the uid of an object of a kind that is not kept whole, readable or not.
-    pub(super) fn note_uid(&mut self, key: &ObjectKey, object: Option<&Value>) {
+    /// Remembers the uid of an object of a kind that is not kept whole, readable or not. Says whether it is another.
+    pub(super) fn note_uid(&mut self, key: &ObjectKey, object: Option<&Value>) -> bool {
         let is_told = match key.kind {
             Kind::Deployment | Kind::Rollout | Kind::Job | Kind::Service => true,
             kind => kind.group() == Kind::GlobalTrafficPolicy.group(),
         };
-        match object.and_then(uid).filter(|_| is_told) {
-            Some(uid) => drop(self.uids.insert(key.clone(), uid.to_owned())),
-            None => drop(self.uids.remove(key)),
-        }
+        let new = object.and_then(uid).filter(|_| is_told);
+        let old = match new {
+            Some(uid) => self.uids.insert(key.clone(), uid.to_owned()),
+            None => self.uids.remove(key),
+        };
+        old.as_deref() != new
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Touched {
     pub identities: BTreeSet<String>,
     /// These objects of the cluster that the event came from.
     pub objects: BTreeSet<ObjectKey>,
+    /// What people are told may have changed, even if nothing else has.
+    pub findings: bool,
 }
 
 impl Touched {
@@ -42,6 +44,7 @@ impl Touched {
         self.all |= other.all;
         self.identities.extend(other.identities);
         self.objects.extend(other.objects);
+        self.findings |= other.findings;
     }
 
     /// Whether nothing is touched.

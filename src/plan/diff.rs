@@ -54,6 +54,8 @@ impl Planner {
                 self.foreign.insert(at);
                 return None;
             }
+            // All that an Event says is in its name.
+            (Some(_), Some(_)) if key.kind == Kind::Event => return None,
             (Some(desired), Some(observed)) => {
                 let desired = desired.value();
                 if compare::is_as_desired(&desired, &observed, &self.options) {

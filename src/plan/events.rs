@@ -7,10 +7,14 @@ use crate::desired;
 use crate::mesh::{ClusterId, Compact, Condition, Kind, ObjectKey};
 
 impl Planner {
-    /// Takes up the conditions of this plan ([`Self::conditions`]) as Events, and returns the keys whose pending change
-    /// appeared, changed or vanished; `None` if the plan is behind and must be made first. Does nothing unless asked for by `--kubernetes-events`, and while some cluster
-    /// has never been seen: what looks wrong may then be only unknown.
-    pub fn announce(&mut self, conditions: &[Condition]) -> Option<BTreeSet<(ClusterId, ObjectKey)>> {
+    /// Takes up `conditions`, those of this plan ([`Self::conditions`]) that are to be told, as Events, and returns the
+    /// keys whose pending change appeared, changed or vanished; `None` if the plan is behind and must be made first.
+    /// Does nothing unless asked for by `--kubernetes-events`, and while some cluster has never been seen: what looks
+    /// wrong may then be only unknown.
+    pub fn announce<'a>(
+        &mut self,
+        conditions: impl IntoIterator<Item = &'a Condition>,
+    ) -> Option<BTreeSet<(ClusterId, ObjectKey)>> {
         if !self.options.extension.kubernetes_events || !self.index.is_complete() {
             return Some(BTreeSet::new());
         }
@@ -19,12 +23,7 @@ impl Planner {
         }
         let (objects, left_out) = desired::events(&self.index, conditions);
         self.unannounced = left_out;
-        let mut keys = BTreeSet::new();
-        if !self.announced {
-            for (cluster, state) in self.index.clusters() {
-                keys.extend(state.observed_of(Kind::Event).into_iter().map(|(key, _)| (cluster.clone(), key)));
-            }
-        }
+        let mut keys = if self.announced { BTreeSet::new() } else { self.every_event() };
         self.announced = true;
         for (cluster, desired) in &mut self.desired {
             let gone: Vec<ObjectKey> = desired
@@ -50,5 +49,17 @@ impl Planner {
     /// How many conditions of objects go without an Event, by cluster, since there are too many.
     pub fn unannounced(&self) -> &BTreeMap<ClusterId, usize> {
         &self.unannounced
+    }
+
+    /// Those that are there, and those that should be.
+    fn every_event(&self) -> BTreeSet<(ClusterId, ObjectKey)> {
+        let observed = self.index.clusters().flat_map(|(cluster, state)| {
+            state.observed_of(Kind::Event).into_iter().map(|(key, _)| (cluster.clone(), key))
+        });
+        let desired = self.desired.iter().flat_map(|(cluster, desired)| {
+            let events = desired.keys().filter(|key| key.kind == Kind::Event);
+            events.map(|key| (cluster.clone(), key.clone()))
+        });
+        observed.chain(desired).collect()
     }
 }

@@ -128,6 +128,11 @@ impl Planner {
         state.traffic_policies.get(&at.name).map(|policy| policy.object.value())
     }
 
+    /// Whether the plan, or what people are told ([`Self::conditions`]), may differ from the last one.
+    pub fn is_stale(&self) -> bool {
+        !self.dirty.is_clean()
+    }
+
     /// Whether the next plan has to look at everything.
     pub fn is_all_stale(&self) -> bool {
         self.dirty.all

@@ -143,6 +143,8 @@ pub fn collection(kind: &str, namespace: &str) -> String {
         "Secret" => ("/api/v1", "secrets"),
         "ConfigMap" => ("/api/v1", "configmaps"),
         "Deployment" => ("/apis/apps/v1", "deployments"),
+        "Event" => ("/api/v1", "events"),
+        "GlobalTrafficPolicy" => ("/apis/admiral.io/v1alpha1", "globaltrafficpolicies"),
         "Dependency" => ("/apis/admiral.io/v1alpha1", "dependencies"),
         "ServiceEntry" => ("/apis/networking.istio.io/v1alpha3", "serviceentries"),
         "DestinationRule" => ("/apis/networking.istio.io/v1alpha3", "destinationrules"),

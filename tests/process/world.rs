@@ -192,7 +192,7 @@ impl World {
             for kind in ["ServiceEntry", "DestinationRule", "ConfigMap"] {
                 cluster.delete(&collection(kind, &self.sync)).await;
             }
-            for kind in ["Deployment", "Service"] {
+            for kind in ["Deployment", "Service", "GlobalTrafficPolicy", "Event"] {
                 cluster.delete(&collection(kind, &self.apps)).await;
             }
             cluster.delete(&format!("{}/{}", collection("Node", ""), self.node())).await;
