@@ -58,6 +58,8 @@ fn istio_accepts_what_goes_beyond_admiral() {
         istio_protocols: true,
         all_ports: true,
         istio_injection: true,
+        // No objects of Istio.
+        kubernetes_events: false,
     };
     let mut planner = Planner::new(MeshOptions::new(settings).unwrap());
     planner.set_synced(&Origin::Control, true);
