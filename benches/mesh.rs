@@ -15,6 +15,10 @@ use std::process::Command;
 
 use measure::Figures;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     // cargo passes `--bench`; a size makes this process the one that measures.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();

@@ -4,9 +4,10 @@
 #[path = "support/driver.rs"]
 mod driver;
 
+use std::cell::RefCell;
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
 use flagship::checker::permit::State;
 use flagship::checker::status::LeaseView;
@@ -17,6 +18,7 @@ use flagship::store::CheckError;
 use driver::*;
 
 fn start(name: &str, wire: &Wire, clock: &flagship::clock::SharedClock) -> Instance {
+    log_by_thread();
     Instance::start(name, wire, clock, Arc::new(Writes::default()))
 }
 
@@ -116,13 +118,21 @@ async fn the_board_names_what_is_wrong_with_the_item_until_it_is_right_again() {
     assert_eq!(a.board.read().lease.clone().unwrap().problem, "");
 }
 
-/// Keeps the log of one thread, which is all that a test in virtual time has.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What was logged on this thread, which is this test's alone.
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// One for all tests: whether a line is wanted at all is remembered across threads.
+fn log_by_thread() {
+    let _ = tracing_subscriber::fmt().with_ansi(false).with_writer(|| Log).try_init();
+}
+
+struct Log;
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOGGED.with_borrow_mut(|logged| logged.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -131,33 +141,27 @@ impl Write for Log {
     }
 }
 
-impl Log {
-    fn lines_with(&self, text: &str) -> usize {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).lines().filter(|line| line.contains(text)).count()
-    }
+fn lines_with(text: &str) -> usize {
+    LOGGED.with_borrow(|logged| String::from_utf8_lossy(logged).lines().filter(|line| line.contains(text)).count())
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_is_one_line_and_one_more_every_half_minute() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
     let (store, clock) = (table(), virtual_clock());
     let wire = Wire::to(&store);
     let _a = start("a", &wire, &clock);
     sleep_ms(1000).await;
     wire.hangs.store(true, Ordering::SeqCst);
     sleep_ms(25_000).await;
-    assert_eq!(log.lines_with("no word from the lease store"), 1);
+    assert_eq!(lines_with("no word from the lease store"), 1);
     sleep_ms(75_000).await;
-    assert_eq!(log.lines_with("no word from the lease store"), 4, "after 0, 30, 60 and 90 s");
-    assert_eq!(log.lines_with("READ-ONLY"), 1);
+    assert_eq!(lines_with("no word from the lease store"), 4, "after 0, 30, 60 and 90 s");
+    assert_eq!(lines_with("READ-ONLY"), 1);
     // The next one is news again, however soon.
     wire.hangs.store(false, Ordering::SeqCst);
     sleep_ms(5000).await;
-    assert_eq!(log.lines_with("ACTIVE:"), 2);
+    assert_eq!(lines_with("ACTIVE:"), 2);
     wire.hangs.store(true, Ordering::SeqCst);
     sleep_ms(5000).await;
-    assert_eq!(log.lines_with("no word from the lease store"), 5);
+    assert_eq!(lines_with("no word from the lease store"), 5);
 }

@@ -181,7 +181,8 @@ impl LeaseDriver {
         }
         let view = self.view();
         let takeovers = notices.iter().filter(|notice| matches!(notice, Notice::Acquired { .. })).count() as u64;
-        if takeovers > 0 || context.board.read().lease.as_ref() != Some(&view) {
+        // A takeover is always news: its epoch is a new one.
+        if context.board.read().lease.as_ref() != Some(&view) {
             context.board.update(|status| {
                 status.takeovers += takeovers;
                 status.lease = Some(view);

@@ -84,6 +84,29 @@ mod tests {
 
     use super::*;
 
+    /// Never ready; asking it must not be skipped.
+    struct Busy;
+
+    impl Service<Request<Body>> for Busy {
+        type Response = Response<Body>;
+        type Error = std::convert::Infallible;
+        type Future = Ready<Result<Self::Response, Self::Error>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            Poll::Pending
+        }
+
+        fn call(&mut self, _: Request<Body>) -> Self::Future {
+            unreachable!("it was not ready")
+        }
+    }
+
+    #[tokio::test]
+    async fn it_is_ready_when_the_inner_service_is() {
+        let mut locked = LockLayer.layer(Busy);
+        assert!(futures::poll!(locked.ready()).is_pending());
+    }
+
     #[tokio::test]
     async fn writes_without_a_pass_never_reach_the_inner_service() {
         let calls = Arc::new(AtomicUsize::new(0));
