@@ -21,6 +21,7 @@ mod resolve;
 mod service_entry;
 mod shared;
 mod sidecar;
+mod status;
 mod wanted;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ pub use export::export_to;
 pub use mesh_service::{HostRole, Local, MeshService, Source};
 pub use policy::preferred_region;
 pub use resolve::{Resolved, resolve};
+pub use status::{Places, merged as with_status, statuses};
 pub use shared::{Asked, assemble, is_shared};
 pub use wanted::{Identity, Parts, Wanted, wanted};
 

@@ -31,6 +31,7 @@ pub mod service;
 pub mod service_entry;
 pub mod sidecar;
 mod state;
+mod told;
 mod touched;
 pub mod virtual_service;
 pub mod workload;
@@ -68,6 +69,8 @@ pub struct Index {
     servers: BTreeMap<String, BTreeMap<String, usize>>,
     /// Identity in lower case -> its RoutingPolicies.
     routing_policies: BTreeMap<String, BTreeSet<(ClusterId, Name)>>,
+    /// Objects of which the status is news.
+    newly_told: BTreeSet<(ClusterId, ObjectKey)>,
 }
 
 impl Index {
@@ -83,6 +86,7 @@ impl Index {
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
             routing_policies: BTreeMap::new(),
+            newly_told: BTreeSet::new(),
         }
     }
 
@@ -213,6 +217,7 @@ impl Index {
         }
         let Some(row) = fold::row_of(key.kind) else { return Ok(Touched::none()) };
         let mut result = (row.fold)(self, origin, &Name::from(key), object);
+        self.note_status(origin, key, object);
         let tells = self.options.extension.kubernetes_events;
         if let Some(state) = self.state_mut(origin) {
             let is_another = tells && state.note_uid(key, object);

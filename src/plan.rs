@@ -14,6 +14,7 @@ mod order;
 mod parts;
 mod release;
 mod standing;
+mod status;
 mod suspend;
 mod view;
 
@@ -169,6 +170,7 @@ impl Planner {
 
     /// Brings the plan up to date and returns the keys whose pending change appeared, changed or vanished.
     pub fn plan(&mut self, now: WallTime) -> BTreeSet<(ClusterId, ObjectKey)> {
+        self.dirty.keys.extend(self.index.take_newly_told());
         if self.dirty.is_clean() {
             return BTreeSet::new();
         }

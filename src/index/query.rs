@@ -98,6 +98,7 @@ impl State {
             Kind::Sidecar => self.sidecars.get(&name).map(|kept| &kept.0),
             Kind::EnvoyFilter => self.envoy_filters.get(&name).map(|kept| &kept.0),
             Kind::Event => self.events.get(&name).map(|kept| &kept.0),
+            kind if kind.is_told_by_status() => self.told.get(key),
             _ => None,
         };
         kept.map(Compact::value)

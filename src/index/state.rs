@@ -22,7 +22,7 @@ use super::service::{Gateway, Service};
 use super::service_entry::ServiceEntry;
 use super::sidecar::Sidecar;
 use super::virtual_service::VirtualService;
-use crate::mesh::{Kind, ObjectKey};
+use crate::mesh::{Compact, Kind, ObjectKey};
 
 /// Namespace and name, ordered by namespace first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +89,8 @@ pub struct State {
     pub connection_configs: BTreeMap<Name, ClientConnectionConfig>,
     /// The uids of objects that may get an Event and are not kept whole, if Events are asked for.
     pub uids: BTreeMap<ObjectKey, String>,
+    /// The status and version of objects that are told by status, if that is asked for.
+    pub told: BTreeMap<ObjectKey, Compact>,
     /// Objects whose newest version could not be read.
     pub invalid: BTreeMap<ObjectKey, DecodeError>,
     /// Workloads that only lack an identity.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::ObjectKey;
 
 /// What an object says beside its metadata: the fields of written kinds, of which each has one.
-pub const BODIES: [&str; 2] = ["spec", "data"];
+pub const BODIES: [&str; 3] = ["spec", "data", "status"];
 
 /// What is to happen to one object.
 #[derive(Clone, Debug, PartialEq)]

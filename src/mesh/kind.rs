@@ -214,6 +214,14 @@ impl Kind {
         }
     }
 
+    /// Whether only the status of such objects is ours to write: the rest belongs to people.
+    pub fn is_told_by_status(self) -> bool {
+        matches!(
+            self,
+            Self::GlobalTrafficPolicy | Self::OutlierDetection | Self::ClientConnectionConfig | Self::RoutingPolicy
+        )
+    }
+
     /// The label that selects what is watched of the kind; `None` for all of it.
     pub fn watched_label(self) -> Option<&'static str> {
         // Everybody's Events would be more than all the rest together.

@@ -49,6 +49,9 @@ impl Planner {
         let observed = state.observed(key);
         let desired = self.desired.get(cluster).and_then(|desired| desired.get(key));
         let op = match (desired, observed) {
+            (desired, observed) if key.kind.is_told_by_status() => {
+                return Self::status_change(&desired?.value(), &observed?);
+            }
             (Some(desired), None) => Op::Create { object: desired.clone() },
             (Some(_), Some(observed)) if !ownership::is_ours(key, &observed) => {
                 self.foreign.insert(at);

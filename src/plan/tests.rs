@@ -10,6 +10,7 @@ mod properties;
 mod releases;
 mod rollouts;
 mod routing;
+mod status;
 mod suspensions;
 mod world;
 

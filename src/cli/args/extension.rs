@@ -39,6 +39,11 @@ pub struct ExtensionArgs {
     #[arg(default_value = "false", action = ArgAction::Set, value_parser = parse_go_bool)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub kubernetes_events: bool,
+    /// Tell by the status of each traffic policy whether it is used and in which clusters it is in place.
+    #[arg(long, env = "FLAGSHIP_POLICY_STATUS", value_name = "BOOL")]
+    #[arg(default_value = "false", action = ArgAction::Set, value_parser = parse_go_bool)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub policy_status: bool,
 }
 
 impl ExtensionArgs {
@@ -51,6 +56,7 @@ impl ExtensionArgs {
             all_ports: self.all_ports,
             istio_injection: self.istio_injection,
             kubernetes_events: self.kubernetes_events,
+            policy_status: self.policy_status,
         }
     }
 }

@@ -15,17 +15,20 @@ const MOST_LOGGED: usize = 20;
 impl Reconciler {
     /// Events follow the conditions at the pace of the reports: both cost the whole mesh.
     fn announce(&mut self, conditions: &[Condition]) {
-        if !self.planner.index().options().extension.kubernetes_events {
+        if !self.planner.index().options().extension.tells() {
             return;
         }
         let before = self.planner.unannounced().clone();
         let members = &self.members;
-        let takes_events = |cluster| members.get(cluster).is_some_and(|member| member.target.takes_events());
+        let takes_events = |cluster: &_| members.get(cluster).is_some_and(|member| member.target.takes_events());
         let told = conditions.iter().filter(|condition| condition.cluster.as_ref().is_some_and(takes_events));
-        let Some(changed) = self.planner.announce(told) else {
+        let announced = self.planner.announce(told);
+        let statuses = self.planner.tell_statuses(conditions, takes_events);
+        let (Some(mut changed), Some(statuses)) = (announced, statuses) else {
             self.report_soon();
             return;
         };
+        changed.extend(statuses);
         for (cluster, count) in self.planner.unannounced().iter().filter(|(id, n)| before.get(id) != Some(n)) {
             tracing::warn!(%cluster, "{count} findings get no Event, there are too many; see /api/v1/conditions");
         }

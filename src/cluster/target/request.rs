@@ -34,7 +34,8 @@ pub(super) fn write(change: &Change, timeout: Duration) -> Result<Request<Vec<u8
             if let Some(uid) = uid {
                 object["metadata"]["uid"] = Value::String(uid.clone());
             }
-            build(Method::PUT, &object_path, timeout, Some(&object))
+            let path = if key.kind.is_told_by_status() { format!("{object_path}/status") } else { object_path };
+            build(Method::PUT, &path, timeout, Some(&object))
         }
         Op::Delete { uid, resource_version, requires: _ } => {
             let mut preconditions = json!({ "resourceVersion": required(resource_version)? });

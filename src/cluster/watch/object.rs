@@ -35,6 +35,7 @@ pub fn prune(kind: Kind, object: &mut Value) {
         }
     }
     if let Some(fields) = object.as_object_mut()
+        && !kind.is_told_by_status()
         && let Some(status) = fields.remove("status")
         && kind == Kind::Service
         && let Some(load_balancer) = status.get("loadBalancer")

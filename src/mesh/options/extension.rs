@@ -17,4 +17,13 @@ pub struct ExtensionSettings {
     pub istio_injection: bool,
     /// `--kubernetes-events`: what keeps an object from having an effect is told by an Event beside it.
     pub kubernetes_events: bool,
+    /// `--policy-status`: the status of a policy says whether it is used and where it is in place.
+    pub policy_status: bool,
+}
+
+impl ExtensionSettings {
+    /// Whether findings are told in the clusters, by Events or by status.
+    pub fn tells(&self) -> bool {
+        self.kubernetes_events || self.policy_status
+    }
 }

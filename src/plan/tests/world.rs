@@ -94,6 +94,9 @@ impl World {
                 self.writes.push((cluster.to_string(), change.op.verb(), name));
                 count += 1;
                 match change.op {
+                    Op::Update { object, .. } if change.key.kind.is_told_by_status() => {
+                        self.put_status(cluster.as_str(), &change.key, object);
+                    }
                     Op::Create { object } | Op::Update { object, .. } => self.put(cluster.as_str(), object),
                     Op::Delete { requires: Some(first), .. } if self.planner.change(&cluster, &first).is_some() => {
                         self.writes.pop();
@@ -104,6 +107,14 @@ impl World {
             }
         }
         count
+    }
+
+    /// As the API server does: the rest of the object stays as it is. It may be one that cannot be read.
+    fn put_status(&mut self, cluster: &str, key: &ObjectKey, told: Value) {
+        let mut object = self.get(cluster, key).unwrap();
+        object["status"] = told["status"].clone();
+        let stored = self.store(cluster, object);
+        drop(self.planner.apply(&origin(cluster), &stored));
     }
 
     /// Carries out the plan to its end; a second plan must be empty.
