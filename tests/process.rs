@@ -35,5 +35,6 @@ mod process {
     mod lost_lease;
     mod outage;
     mod refusal;
+    mod status;
     mod steady;
 }

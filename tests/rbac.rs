@@ -35,7 +35,10 @@ const BASE: Feature = Feature {
     writes: &[("admiral-sync", ALL, &[Kind::ConfigMap, Kind::ServiceEntry, Kind::DestinationRule])],
 };
 
-const FEATURES: [Feature; 7] = [
+/// What is written of people's policies is their status alone.
+const STATUS: [&str; 4] = ["globaltrafficpolicies", "outlierdetections", "clientconnectionconfigs", "routingpolicies"];
+
+const FEATURES: [Feature; 8] = [
     Feature {
         file: "feature-routing-policy.yaml",
         set: |s| s.routing.routing_policy = true,
@@ -71,6 +74,7 @@ const FEATURES: [Feature; 7] = [
         set: |s| s.extension.kubernetes_events = true,
         writes: &[("", &["create", "delete"], &[Kind::Event])],
     },
+    Feature { file: "feature-policy-status.yaml", set: |s| s.extension.policy_status = true, writes: &[] },
 ];
 
 fn documents(file: &str) -> Vec<Value> {
@@ -164,6 +168,13 @@ fn check(features: &[&Feature]) {
     }
     let mut needed = watched(&settings, WatchScope::EachCluster);
     needed.extend(written(features));
+    if settings.extension.policy_status {
+        let told = Kind::ALL.into_iter().filter(|kind| kind.is_told_by_status());
+        assert_eq!(told.map(Kind::plural).collect::<BTreeSet<_>>(), BTreeSet::from(STATUS));
+        needed.extend(STATUS.map(|plural| {
+            (String::new(), "admiral.io".to_owned(), format!("{plural}/status"), "update".to_owned())
+        }));
+    }
     let files: Vec<_> = features.iter().map(|feature| feature.file).collect();
     let missing: Vec<_> = needed.iter().filter(|need| !covers(&granted, need)).collect();
     assert!(missing.is_empty(), "{files:?} do not grant {missing:?}");

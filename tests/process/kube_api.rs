@@ -146,6 +146,7 @@ pub fn collection(kind: &str, namespace: &str) -> String {
         "Event" => ("/api/v1", "events"),
         "GlobalTrafficPolicy" => ("/apis/admiral.io/v1alpha1", "globaltrafficpolicies"),
         "Dependency" => ("/apis/admiral.io/v1alpha1", "dependencies"),
+        "GlobalTrafficPolicy" => ("/apis/admiral.io/v1alpha1", "globaltrafficpolicies"),
         "ServiceEntry" => ("/apis/networking.istio.io/v1alpha3", "serviceentries"),
         "DestinationRule" => ("/apis/networking.istio.io/v1alpha3", "destinationrules"),
         other => panic!("{other}: no such kind here"),
