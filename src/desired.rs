@@ -38,8 +38,8 @@ pub use export::export_to;
 pub use mesh_service::{HostRole, Local, MeshService, Source};
 pub use policy::preferred_region;
 pub use resolve::{Resolved, resolve};
-pub use status::{Places, merged as with_status, statuses};
 pub use shared::{Asked, assemble, is_shared};
+pub use status::{Places, merged as with_status, statuses};
 pub use wanted::{Identity, Parts, Wanted, wanted};
 
 /// Desired objects, by cluster and key.

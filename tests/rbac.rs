@@ -171,9 +171,11 @@ fn check(features: &[&Feature]) {
     if settings.extension.policy_status {
         let told = Kind::ALL.into_iter().filter(|kind| kind.is_told_by_status());
         assert_eq!(told.map(Kind::plural).collect::<BTreeSet<_>>(), BTreeSet::from(STATUS));
-        needed.extend(STATUS.map(|plural| {
-            (String::new(), "admiral.io".to_owned(), format!("{plural}/status"), "update".to_owned())
-        }));
+        needed.extend(
+            STATUS.map(|plural| {
+                (String::new(), "admiral.io".to_owned(), format!("{plural}/status"), "update".to_owned())
+            }),
+        );
     }
     let files: Vec<_> = features.iter().map(|feature| feature.file).collect();
     let missing: Vec<_> = needed.iter().filter(|need| !covers(&granted, need)).collect();

@@ -144,7 +144,6 @@ pub fn collection(kind: &str, namespace: &str) -> String {
         "ConfigMap" => ("/api/v1", "configmaps"),
         "Deployment" => ("/apis/apps/v1", "deployments"),
         "Event" => ("/api/v1", "events"),
-        "GlobalTrafficPolicy" => ("/apis/admiral.io/v1alpha1", "globaltrafficpolicies"),
         "Dependency" => ("/apis/admiral.io/v1alpha1", "dependencies"),
         "GlobalTrafficPolicy" => ("/apis/admiral.io/v1alpha1", "globaltrafficpolicies"),
         "ServiceEntry" => ("/apis/networking.istio.io/v1alpha3", "serviceentries"),
