@@ -58,8 +58,9 @@ fn istio_accepts_what_goes_beyond_admiral() {
         istio_protocols: true,
         all_ports: true,
         istio_injection: true,
-        // No objects of Istio.
+        // Neither makes objects of Istio.
         kubernetes_events: false,
+        policy_status: false,
     };
     let mut planner = Planner::new(MeshOptions::new(settings).unwrap());
     planner.set_synced(&Origin::Control, true);
