@@ -25,7 +25,7 @@ const LONGEST_MESSAGE: usize = 1024;
 /// What is left of an object's name in the name of its Event; the rest of the 253 is a dot and the hash.
 const LONGEST_NAME: usize = 200;
 
-/// The Events that `conditions` ask for, at most [`MOST`] in a cluster, policies before workloads, and how many each
+/// The Events that `conditions` ask for, at most `MOST` (100) in a cluster, policies before workloads, and how many each
 /// cluster goes without. Only for conditions of objects that are there: an Event is found by the uid of its object.
 pub fn events<'a>(
     index: &Index,

@@ -34,6 +34,7 @@ pub enum Kind {
     Blind,
     /// Puts an older copy of the item back; not among the usual ones, since it breaks assumption A1.
     Restore,
+    RestoreReleased,
 }
 
 impl Kind {
@@ -75,6 +76,7 @@ impl Kind {
             Self::Pause => "paused or resumed",
             Self::Blind => "eligibility changed",
             Self::Restore => "older copy restored",
+            Self::RestoreReleased => "older released copy restored",
         }
     }
 }
@@ -166,7 +168,8 @@ pub fn at_the_item(table: &mut Table, rng: &mut Rng, nodes: usize, now: u64, kin
             table.edit(now, |item| *item = Some(released(0, "initial")));
         }
         Kind::Recreate => table.edit(now, |item| *item = Some(released(0, &format!("init-{now}")))),
-        Kind::Restore => table.restore(rng, now),
+        Kind::Restore => table.restore(rng, now, |_| true),
+        Kind::RestoreReleased => table.restore(rng, now, is_released),
         Kind::Foreign => {
             let skip = rng.chance(10);
             table.edit(now, |item| *item = Some(admirals(now, skip)));
@@ -246,4 +249,8 @@ pub fn heal_the_item(table: &mut Table, now: u64) {
             }
         }
     });
+}
+
+fn is_released(item: &RawItem) -> bool {
+    item.get(LEASE_OWNER) == Some(&Attribute::S(String::new()))
 }

@@ -25,6 +25,8 @@ pub enum Broken {
     WildClocks,
     /// A restored item: assumption A1 does not hold.
     Restore,
+    /// A restored item that says that nobody holds the lease.
+    RestoreReleased,
 }
 
 /// Everything that is fixed before the run begins.
@@ -67,6 +69,10 @@ impl Plan {
         }
         if broken == Broken::Restore {
             faults.push(Kind::Restore);
+        }
+        if broken == Broken::RestoreReleased {
+            // Somebody must give up before there is such a copy.
+            faults.extend([Kind::RestoreReleased, Kind::RestoreReleased, Kind::Shutdown]);
         }
         if broken == Broken::ReleaseBeforeDrain {
             faults.push(Kind::Shutdown);

@@ -72,12 +72,10 @@ impl Table {
     }
 
     /// Puts an older copy back (breaks assumption A1 when somebody holds the lease).
-    pub fn restore(&mut self, rng: &mut Rng, real: u64) {
-        if self.backups.is_empty() {
-            return;
-        }
-        let last = self.backups.len() as u64 - 1;
-        let copy = self.backups[usize::try_from(rng.between(0, last)).unwrap()].clone();
+    pub fn restore(&mut self, rng: &mut Rng, real: u64, which: impl Fn(&RawItem) -> bool) {
+        let copies: Vec<_> = self.backups.iter().filter(|copy| copy.as_ref().is_none_or(&which)).cloned().collect();
+        let Some(last) = (copies.len() as u64).checked_sub(1) else { return };
+        let copy = copies[usize::try_from(rng.between(0, last)).unwrap()].clone();
         self.edit(real, |item| *item = copy);
     }
 }
