@@ -5,6 +5,7 @@
 
 mod admiral;
 mod admiral_file;
+mod admiral_yaml;
 mod args;
 mod completions;
 mod demo;

@@ -1,10 +1,12 @@
 //! Admiral's `--secret_resolver_config_path`: a YAML file whose section `ignoreIdentityList` says where the table of
 //! suspended identities is (reconcile-spec 6.3). Flags and variables win.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+
+use super::admiral_yaml::{AdmiralYamlError, Form, Section, refused};
 
 /// What the section says; nothing where it is silent or missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,39 +23,11 @@ pub struct AdmiralFile {
     pub period: Option<Duration>,
 }
 
-/// Why the file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum AdmiralFileError {
-    /// It cannot be read.
-    #[error("--secret-resolver-config-path {path}: {source}; give the path of Admiral's YAML file, or leave the flag out", path = path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// It is not YAML.
-    #[error("{path} is not YAML: {message}; correct it, or leave --secret-resolver-config-path out", path = path.display())]
-    Yaml {
-        /// The file.
-        path: PathBuf,
-        /// What the parser says.
-        message: String,
-    },
-    /// A field has a value that it cannot have.
-    #[error("{path}: {field} is {value}; write {remedy}", path = path.display())]
-    Field {
-        /// The file.
-        path: PathBuf,
-        /// The field.
-        field: String,
-        /// Its value, as JSON.
-        value: String,
-        /// What it should be.
-        remedy: &'static str,
-    },
-}
-
+const FORM: Form = Form {
+    flag: "--secret-resolver-config-path",
+    if_unreadable: "give the path of Admiral's YAML file, or leave the flag out",
+    if_no_yaml: "correct it, or leave --secret-resolver-config-path out",
+};
 const SECTION: &str = "ignoreIdentityList";
 const PERIOD: &str = "stateCheckerPeriodInSeconds";
 const TABLE: &str = "dynamoDB";
@@ -63,40 +37,23 @@ const KNOWN: [&str; 4] = ["tableName", "clusterEnvironment", "region", "role"];
 ///
 /// # Errors
 /// When it cannot be read, is no YAML, or has a field of the wrong type.
-pub fn read(path: &Path) -> Result<(AdmiralFile, Vec<String>), AdmiralFileError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| AdmiralFileError::Read { path: path.to_owned(), source })?;
-    parse(path, &text)
+pub fn read(path: &Path) -> Result<(AdmiralFile, Vec<String>), AdmiralYamlError> {
+    parse(path, &FORM.read(path)?)
 }
 
-fn parse(path: &Path, text: &str) -> Result<(AdmiralFile, Vec<String>), AdmiralFileError> {
-    let root: Value = serde_saphyr::from_str(text)
-        .map_err(|error| AdmiralFileError::Yaml { path: path.to_owned(), message: error.to_string() })?;
-    let nothing = Map::new();
+fn parse(path: &Path, text: &str) -> Result<(AdmiralFile, Vec<String>), AdmiralYamlError> {
+    let root = FORM.parse(path, text)?;
     let map = |field: &str, value: Option<&Value>| match value {
-        None | Some(Value::Null) => Ok(nothing.clone()),
+        None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(fields)) => Ok(fields.clone()),
         Some(other) => Err(refused(path, field, other, "a section, as in Admiral's documentation")),
     };
     let root = map("the whole file", Some(&root))?;
     let section = map(SECTION, root.get(SECTION))?;
-    let table = map(&format!("{SECTION}.{TABLE}"), section.get(TABLE))?;
-    let text = |name: &str| match table.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.is_empty() => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(other) => {
-            let field = format!("{SECTION}.{TABLE}.{name}");
-            Err(refused(path, &field, other, "a text, in quotes if it looks like a number"))
-        }
-    };
-    let period = match section.get(PERIOD) {
-        None | Some(Value::Null) => None,
-        Some(value) => match value.as_u64() {
-            Some(seconds @ 1..=86_400) => Some(Duration::from_secs(seconds)),
-            _ => return Err(refused(path, &format!("{SECTION}.{PERIOD}"), value, "a whole number from 1 to 86400")),
-        },
-    };
+    let of_table = format!("{SECTION}.{TABLE}");
+    let table = map(&of_table, section.get(TABLE))?;
+    let text = |name| Section { path, name: &of_table, fields: &table }.text(name);
+    let period = Section { path, name: SECTION, fields: &section }.number(PERIOD)?.map(Duration::from_secs);
     let file = AdmiralFile {
         table_name: text("tableName")?,
         cluster_environment: text("clusterEnvironment")?,
@@ -106,16 +63,12 @@ fn parse(path: &Path, text: &str) -> Result<(AdmiralFile, Vec<String>), AdmiralF
     };
     let outside = root.keys().filter(|key| *key != SECTION).cloned();
     let inside = section.keys().filter(|key| ![PERIOD, TABLE].contains(&key.as_str()));
-    let of_table = table.keys().filter(|key| !KNOWN.contains(&key.as_str()));
+    let within = table.keys().filter(|key| !KNOWN.contains(&key.as_str()));
     let unknown = outside
         .chain(inside.map(|key| format!("{SECTION}.{key}")))
-        .chain(of_table.map(|key| format!("{SECTION}.{TABLE}.{key}")));
+        .chain(within.map(|key| format!("{of_table}.{key}")));
     let warnings = unknown.map(|key| format!("{}: {key} is not read and has no effect", path.display())).collect();
     Ok((file, warnings))
-}
-
-fn refused(path: &Path, field: &str, value: &Value, remedy: &'static str) -> AdmiralFileError {
-    AdmiralFileError::Field { path: path.to_owned(), field: field.to_owned(), value: value.to_string(), remedy }
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Admiral's `--dr_state_store_config_path`: a YAML file with the lease's settings. Flags and variables win.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+
+use super::admiral_yaml::{AdmiralYamlError, Form, Section, refused};
 
 /// What the file says; nothing where it is silent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,93 +24,47 @@ pub struct DrFile {
     pub stale_after: Option<Duration>,
 }
 
-/// Why the file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum DrFileError {
-    /// It cannot be read.
-    #[error("--dr-state-store-config-path {path}: {source}; give the path of Admiral's YAML file", path = path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// It is not YAML.
-    #[error("{path} is not YAML: {message}; see `dynamoDB:` in Admiral's documentation", path = path.display())]
-    Yaml {
-        /// The file.
-        path: PathBuf,
-        /// What the parser says.
-        message: String,
-    },
-    /// A field has a value that it cannot have.
-    #[error("{path}: {field} is {value}; write {remedy}", path = path.display())]
-    Field {
-        /// The file.
-        path: PathBuf,
-        /// The field.
-        field: String,
-        /// Its value, as JSON.
-        value: String,
-        /// What it should be.
-        remedy: &'static str,
-    },
-}
+const FORM: Form = Form {
+    flag: "--dr-state-store-config-path",
+    if_unreadable: "give the path of Admiral's YAML file",
+    if_no_yaml: "see `dynamoDB:` in Admiral's documentation",
+};
 
 /// Reads the file. The second value is what should be warned of.
 ///
 /// # Errors
 /// When it cannot be read, is no YAML, or has a field of the wrong type.
-pub fn read(path: &Path) -> Result<(DrFile, Vec<String>), DrFileError> {
-    let text = std::fs::read_to_string(path).map_err(|source| DrFileError::Read { path: path.to_owned(), source })?;
-    parse(path, &text)
+pub fn read(path: &Path) -> Result<(DrFile, Vec<String>), AdmiralYamlError> {
+    parse(path, &FORM.read(path)?)
 }
 
+const SECTION: &str = "dynamoDB";
 const KNOWN: [&str; 7] =
     ["leaseName", "podIdentifier", "waitTimeInSeconds", "failureThreshold", "tableName", "role", "region"];
 
-fn parse(path: &Path, text: &str) -> Result<(DrFile, Vec<String>), DrFileError> {
-    let value: Value = serde_saphyr::from_str(text)
-        .map_err(|error| DrFileError::Yaml { path: path.to_owned(), message: error.to_string() })?;
-    let refuse = |field: &str, value: &Value, remedy| DrFileError::Field {
-        path: path.to_owned(),
-        field: field.to_owned(),
-        value: value.to_string(),
-        remedy,
-    };
-    let root = value.as_object().ok_or_else(|| refuse("the whole file", &value, "a section `dynamoDB:`"))?;
-    let section = root.get("dynamoDB").unwrap_or(&Value::Null);
-    let fields =
-        section.as_object().ok_or_else(|| refuse("dynamoDB", section, "a section with leaseName: and so on"))?;
-    let text = |name: &str| match fields.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.is_empty() => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(other) => Err(refuse(&format!("dynamoDB.{name}"), other, "a text, in quotes if it looks like a number")),
-    };
-    let number = |name: &str| match fields.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => match value.as_u64() {
-            Some(number @ 1..=86_400) => Ok(Some(number)),
-            _ => Err(refuse(&format!("dynamoDB.{name}"), value, "a whole number from 1 to 86400")),
-        },
-    };
-    let stale_after = match (number("waitTimeInSeconds")?, number("failureThreshold")?) {
+fn parse(path: &Path, text: &str) -> Result<(DrFile, Vec<String>), AdmiralYamlError> {
+    let value = FORM.parse(path, text)?;
+    let root = value.as_object().ok_or_else(|| refused(path, "the whole file", &value, "a section `dynamoDB:`"))?;
+    let section = root.get(SECTION).unwrap_or(&Value::Null);
+    let fields = section.as_object();
+    let fields = fields.ok_or_else(|| refused(path, SECTION, section, "a section with leaseName: and so on"))?;
+    let section = Section { path, name: SECTION, fields };
+    let stale_after = match (section.number("waitTimeInSeconds")?, section.number("failureThreshold")?) {
         (Some(wait), Some(threshold)) => Some(Duration::from_secs(wait * threshold)),
         (None, None) => None,
         (Some(_), None) => {
-            return Err(refuse("dynamoDB.failureThreshold", &Value::Null, "how many waits it takes, such as 3"));
+            return Err(section.refuse("failureThreshold", &Value::Null, "how many waits it takes, such as 3"));
         }
         (None, Some(_)) => {
-            return Err(refuse("dynamoDB.waitTimeInSeconds", &Value::Null, "a number of seconds, such as 15"));
+            return Err(section.refuse("waitTimeInSeconds", &Value::Null, "a number of seconds, such as 15"));
         }
     };
     let file = DrFile {
-        lease_name: text("leaseName")?,
-        pod_identifier: text("podIdentifier")?,
-        table_name: text("tableName")?,
-        role: text("role")?,
-        region: text("region")?,
+        lease_name: section.text("leaseName")?,
+        pod_identifier: section.text("podIdentifier")?,
+        table_name: section.text("tableName")?,
+        role: section.text("role")?,
+        region: section.text("region")?,
         stale_after,
     };
     Ok((file, unknown(path, root, fields)))

@@ -67,8 +67,9 @@ impl Target {
         }
     }
 
-    /// Whether Events belong there. A folder has no use for them: it does not forget them.
-    pub fn takes_events(&self) -> bool {
+    /// Whether findings are told there, by Events and status. A folder has no use for them: it forgets no Event, and its
+    /// files belong to people as a whole.
+    pub fn takes_findings(&self) -> bool {
         matches!(self, Self::Kube(_))
     }
 

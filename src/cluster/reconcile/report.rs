@@ -20,10 +20,10 @@ impl Reconciler {
         }
         let before = self.planner.unannounced().clone();
         let members = &self.members;
-        let takes_events = |cluster: &_| members.get(cluster).is_some_and(|member| member.target.takes_events());
-        let told = conditions.iter().filter(|condition| condition.cluster.as_ref().is_some_and(takes_events));
+        let takes_findings = |cluster: &_| members.get(cluster).is_some_and(|member| member.target.takes_findings());
+        let told = conditions.iter().filter(|condition| condition.cluster.as_ref().is_some_and(takes_findings));
         let announced = self.planner.announce(told);
-        let statuses = self.planner.tell_statuses(conditions, takes_events);
+        let statuses = self.planner.tell_statuses(conditions, takes_findings);
         let (Some(mut changed), Some(statuses)) = (announced, statuses) else {
             self.report_soon();
             return;
