@@ -7,7 +7,7 @@ mod driver;
 use std::cell::RefCell;
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flagship::checker::permit::State;
 use flagship::checker::status::LeaseView;
@@ -100,6 +100,39 @@ async fn the_board_keeps_takeovers_and_changes_of_state() {
     sleep_ms(5000).await;
     let resumed = a.board.read();
     assert_eq!((resumed.takeovers, resumed.activations, resumed.deactivations), (2, 3, 2), "{resumed:?}");
+}
+
+/// Who reads the last change of state must not take an active instance for a passive one.
+#[tokio::test(start_paused = true)]
+async fn the_board_says_when_the_gate_opens_again_after_the_wall_clock_jumped() {
+    let store = table();
+    let jumping = Arc::new(Jumping { clock: virtual_clock(), ahead_ms: AtomicU64::new(0) });
+    let clock: flagship::clock::SharedClock = jumping.clone();
+    let a = start("a", &Wire::to(&store), &clock);
+    sleep_ms(1000).await;
+    jumping.ahead_ms.store(60_000, Ordering::SeqCst);
+    sleep_ms(5000).await;
+    let told = a.board.read();
+    let states: Vec<State> = told.transitions.iter().map(|transition| transition.state).collect();
+    assert_eq!((states, a.state()), (vec![State::Active, State::Passive, State::Active], State::Active));
+    assert_eq!((told.activations, told.deactivations, told.takeovers), (2, 1, 1));
+}
+
+/// S3, from the reconciler's word to the gate's permit.
+#[tokio::test(start_paused = true)]
+async fn an_epoch_seen_in_a_cluster_is_outrun_without_giving_the_lease_up() {
+    let (store, clock) = (table(), virtual_clock());
+    let a = start("a", &Wire::to(&store), &clock);
+    sleep_ms(1000).await;
+    assert_eq!(a.epoch(), Some(7));
+    a.floor.store(41, Ordering::SeqCst);
+    for _ in 0..30 {
+        sleep_ms(100).await;
+        assert_eq!(a.state(), State::Active);
+    }
+    let told = a.board.read();
+    assert_eq!((a.epoch(), told.lease.clone().unwrap().epoch, told.takeovers), (Some(42), 42, 1));
+    assert_eq!(lines_with("the lease goes on with epoch 42"), 1);
 }
 
 #[tokio::test(start_paused = true)]

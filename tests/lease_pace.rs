@@ -6,13 +6,15 @@ mod lease;
 
 use flagship::instant::WallTime;
 use flagship::lease::record::{
-    ACQUIRED_TIME, ENDPOINT, EPOCH, EPOCH_LIMIT, INSTANCE_ID, LEASE_DURATION_MS, LEASE_NAME, LEASE_OWNER, NOTES,
-    REGION, SWITCHOVER_TO, UPDATED_TIME, VERSION,
+    ACQUIRED_TIME, ENDPOINT, EPOCH, INSTANCE_ID, LEASE_DURATION_MS, LEASE_NAME, LEASE_OWNER, NOTES, REGION,
+    SEEN_EPOCH_LIMIT, SWITCHOVER_TO, UPDATED_TIME, VERSION,
 };
 use flagship::lease::{Attribute, Eligibility, Now, Outcome, RequestKind, Step};
 use flagship::store::memory::apply;
 
 use lease::*;
+
+const AGAIN: &str = "renewed epoch 2 again; nobody held the lease in between";
 
 fn s(text: &str) -> Attribute {
     Attribute::S(text.to_owned())
@@ -102,13 +104,79 @@ fn a_held_item_of_an_older_epoch_is_waited_out_once() {
 }
 
 #[test]
-fn an_epoch_near_the_end_of_the_numbers_is_garbage() {
+fn an_epoch_near_the_end_of_the_numbers_is_garbage_and_none_uses_them_up() {
     let mut a = Node::new("a");
-    a.lease.raise_epoch_floor(EPOCH_LIMIT);
+    a.lease.raise_epoch_floor(SEEN_EPOCH_LIMIT);
     assert_eq!(a.lease.highest_epoch(), 0);
-    a.lease.raise_epoch_floor(EPOCH_LIMIT - 1);
+    a.lease.raise_epoch_floor(SEEN_EPOCH_LIMIT - 1);
     a.lease.raise_epoch_floor(7);
-    assert_eq!(a.lease.highest_epoch(), EPOCH_LIMIT - 1);
+    assert_eq!(a.lease.highest_epoch(), SEEN_EPOCH_LIMIT - 1);
+    // Whoever annotates an object with the highest that is taken for one leaves room for all claims to come.
+    let mut table = released(1);
+    a.run(&mut table, 0, 11_000);
+    assert_eq!(a.permit_at(11_000), Some(SEEN_EPOCH_LIMIT));
+    let mut b = Node::new("b");
+    b.run(&mut table, 11_000, 30_000);
+    assert_eq!(b.permit_at(30_000), Some(SEEN_EPOCH_LIMIT + 1));
+}
+
+/// S3: a cluster that joins may carry a higher epoch than the lease that is held.
+#[test]
+fn a_holder_goes_on_above_an_epoch_that_it_sees_in_a_cluster() {
+    let (mut table, mut a) = held_by("a");
+    a.lease.raise_epoch_floor(2);
+    a.exchange(&mut table, 2000, 0);
+    assert_eq!((a.permit_at(2000), epoch_of(table.as_ref())), (Some(2), 2), "its own is not above it");
+    a.news();
+    a.lease.raise_epoch_floor(9);
+    assert_eq!(a.permit_at(2001), Some(2), "nobody else has become the holder");
+    // The renewal succeeds and its answer is lost.
+    let raised = a.request(at(4000));
+    apply(&mut table, "flagship", &raised.kind);
+    a.lease.on_outcome(raised.id, at(4500), unknown());
+    assert_eq!((a.permit_at(4501), epoch_of(table.as_ref())), (Some(2), 10));
+    a.exchange(&mut table, 5000, 0);
+    assert_eq!(a.permit_at(5000), Some(10));
+    let told = a.news();
+    assert!(told.len() == 1 && told[0].contains("above ours, which was 2"), "{told:?}");
+    assert!(told[0].ends_with("the lease goes on with epoch 10"), "{told:?}");
+    a.run(&mut table, 5000, 20_000);
+    assert_eq!((a.permit_at(20_000), epoch_of(table.as_ref())), (Some(10), 10), "once");
+    assert!(a.news().is_empty());
+}
+
+#[test]
+fn the_gate_that_a_renewal_opens_again_is_told_however_it_was_closed() {
+    // The wall clock jumped.
+    let (mut table, mut a) = held_by("a");
+    let jumped = |millis: u64| Now { wall: WallTime::from_unix_ms(at(millis).wall.unix_ms() + 60_000), ..at(millis) };
+    let renewal = {
+        a.news();
+        a.request(jumped(2000))
+    };
+    assert!(a.news()[0].starts_with("the wall clock jumped"));
+    let outcome = apply(&mut table, "flagship", &renewal.kind);
+    a.lease.on_outcome(renewal.id, jumped(2010), outcome);
+    assert_eq!((a.permit_at(2010), a.news()), (Some(2), vec![AGAIN.to_owned()]));
+
+    // The permit ran out, and a renewal without an answer turns out to have succeeded: late enough to open the gate,
+    // or too long ago.
+    for (asked_at, opens) in [(9000, true), (2000, false)] {
+        let (mut table, mut a) = held_by("a");
+        let lost = a.request(at(asked_at));
+        apply(&mut table, "flagship", &lost.kind);
+        a.lease.on_outcome(lost.id, at(9500), unknown());
+        a.news();
+        let refused = a.request(at(12_000));
+        assert!(a.news()[0].starts_with("read-only: no renewal"));
+        let outcome = apply(&mut table, "flagship", &refused.kind);
+        a.lease.on_outcome(refused.id, at(12_000), outcome);
+        assert_eq!(a.permit_at(12_000).is_some(), opens);
+        assert_eq!(a.news(), if opens { vec![AGAIN.to_owned()] } else { Vec::new() });
+        a.exchange(&mut table, 12_000, 0);
+        assert_eq!(a.permit_at(12_001), Some(2));
+        assert_eq!(a.news(), if opens { Vec::new() } else { vec![AGAIN.to_owned()] }, "told once");
+    }
 }
 
 #[test]
@@ -247,7 +315,7 @@ fn what_a_holder_tells_and_that_it_tells_it_once() {
     let told = a.news();
     assert!(told.len() == 1 && told[0].starts_with("read-only: no renewal of epoch 2 succeeded in time"), "{told:?}");
     a.exchange(&mut table, 20_500, 0);
-    assert_eq!(a.news(), ["renewed epoch 2 again; nobody held the lease in between"]);
+    assert_eq!(a.news(), [AGAIN]);
     a.poll(Now { wall: WallTime::from_unix_ms(at(20_600).wall.unix_ms() + 60_000), ..at(20_600) });
     assert!(a.news()[0].starts_with("the wall clock jumped by 60000 ms against the boot clock"));
 

@@ -112,6 +112,27 @@ fn while_paused_only_a_switchover_that_the_holder_heeded_moves_the_lease() {
     assert_eq!(b.permit_at(62_000), Some(3));
 }
 
+/// Asked to give it up, the holder does so while paused too: then somebody must be able to take it.
+#[test]
+fn while_paused_a_switchover_to_anyone_or_to_a_dead_instance_leaves_the_lease_to_nobody_else_for_long() {
+    for (whom, taken_by_another) in [("*", true), ("dead", false)] {
+        let (mut table, mut a) = held_by("a");
+        set(&mut table, PAUSED, Attribute::Bool(true));
+        ask_for(&mut table, whom);
+        a.run(&mut table, 0, 2100);
+        assert_eq!(a.permit_at(2100), None, "{whom}: the holder gave way");
+        let mut others = table.clone();
+        let mut b = Node::new("b");
+        b.run(&mut others, 2100, 60_000);
+        assert_eq!(b.permit_at(60_000).is_some(), taken_by_another, "{whom}");
+        a.run(&mut table, 2200, 12_199);
+        assert_eq!(a.permit_at(12_199), None, "{whom}: it has just given it up");
+        a.run(&mut table, 12_200, 12_300);
+        assert_eq!(a.permit_at(12_300), Some(3), "{whom}: nobody came");
+        assert!(table.unwrap().contains_key(PAUSED), "{whom}: it stays paused");
+    }
+}
+
 #[test]
 fn an_observer_that_stops_is_done() {
     let (mut table, _a) = held_by("a");

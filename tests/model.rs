@@ -95,6 +95,9 @@ impl Model for Bounds {
             Property::sometimes("L3: one again after the item was deleted", |_, state: &State| {
                 state.shown == Some(Since::Deletion)
             }),
+            Property::sometimes("rule 3: a holder goes on above an epoch that it sees", |_, state: &State| {
+                state.shown == Some(Since::Seen)
+            }),
             Property::sometimes(
                 "the residual: a write leaves late after a stop behind the last check",
                 |_, state: &State| state.shown == Some(Since::Residual),

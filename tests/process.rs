@@ -32,6 +32,7 @@ mod process {
     mod bad_input;
     mod events;
     mod failover;
+    mod foreign_epoch;
     mod lost_lease;
     mod outage;
     mod refusal;

@@ -155,6 +155,20 @@ fn the_judge_sees_every_broken_environment_of_whole_instances() {
     }
 }
 
+/// S3: where objects carry an epoch that none of the instances wrote, as in a cluster that was another mesh's, the holder
+/// goes on above it.
+#[test]
+fn foreign_epochs_are_outrun() {
+    let stepwise = campaign::run(1, 300, true, |seed| World::new(seed, Broken::ForeignEpochs, false).run());
+    let whole = campaign::run(1, 30, true, |seed| whole::world::World::new(seed, Broken::ForeignEpochs, false).run());
+    for found in [&stepwise, &whole] {
+        println!("{}", found.report);
+        let first = found.failure.as_ref().map(|(seed, violations)| (seed, &violations[0]));
+        assert!(first.is_none(), "{first:?}");
+        assert!(found.report.faults["foreign epoch appeared"] > found.report.seeds);
+    }
+}
+
 /// An older copy that says that nobody holds the lease gives it to nobody who has seen a newer one: it is waited out.
 /// Only an instance that has just started, and finds no newer epoch in the clusters, takes it for what it says.
 #[test]

@@ -210,6 +210,7 @@ impl LeaseDriver {
                 tracing::warn!("READ-ONLY: {text}");
                 context.board.transition(State::Passive, self.lease.highest_epoch(), &text);
             }
+            Notice::Raised { to, .. } => tracing::warn!(epoch = to, "{text}"),
             Notice::Observed(_) => tracing::info!("{text}"),
             Notice::ForeignWriter(_) | Notice::Unreadable(_) => tracing::error!("{text}"),
         }

@@ -91,10 +91,17 @@ pub enum Notice {
         /// Of this epoch.
         epoch: u64,
     },
-    /// A renewal succeeded after the permit had run out, with nobody in between.
+    /// A renewal succeeded after the gate was closed, with nobody in between.
     Resumed {
-        /// Under the same epoch.
+        /// Of the holder, which is the same.
         epoch: u64,
+    },
+    /// A renewal took a higher epoch, since one above ours was seen on an object in a cluster (S3).
+    Raised {
+        /// The epoch until now.
+        from: u64,
+        /// The epoch from now on.
+        to: u64,
     },
     /// The lease is no longer ours.
     Lost {
@@ -132,6 +139,11 @@ impl fmt::Display for Notice {
                 "read-only: no renewal of epoch {epoch} succeeded in time; trying on, the lease may be taken over meanwhile"
             ),
             Self::Resumed { epoch } => write!(f, "renewed epoch {epoch} again; nobody held the lease in between"),
+            Self::Raised { from, to } => write!(
+                f,
+                "an object in a cluster carries an epoch above ours, which was {from} (is this a new table, or does \
+                 another Flagship write there?): the lease goes on with epoch {to}"
+            ),
             Self::Lost { epoch, because } => write!(f, "lost the lease of epoch {epoch}: {because}"),
             Self::Released { epoch, confirmed: true } => write!(f, "released the lease of epoch {epoch}"),
             Self::Released { epoch, confirmed: false } => write!(

@@ -80,7 +80,7 @@ impl Lease {
             (Role::Releasing { holding, .. }, _) => holding.version.clone_from(&write.version),
             (Role::Holder(holding), _) => {
                 holding.version.clone_from(&write.version);
-                holding.extend(write, deadline);
+                holding.extend(write, deadline, now.boot, &mut self.notices);
             }
             (Role::Observer(_), Purpose::Claim | Purpose::Renew) => {
                 self.become_holder(write, deadline, "a claim of ours without an answer had succeeded".to_owned());
@@ -135,11 +135,9 @@ impl Lease {
                 self.on_others_item(Sighting::new(Some(item), now.boot, self.highest_epoch));
             }
             (Role::Holder(holding), Purpose::Renew) => {
-                if holding.expiry_announced {
-                    self.notices.push(Notice::Resumed { epoch: holding.epoch });
-                }
+                self.highest_epoch = self.highest_epoch.max(sent.epoch);
                 holding.version.clone_from(&sent.version);
-                holding.extend(&sent, deadline);
+                holding.extend(&sent, deadline, now.boot, &mut self.notices);
                 self.next_at = match holding.suspended_since {
                     Some(_) => now.boot,
                     None => sent.sent_at + self.config.timings().renew_interval,
@@ -212,17 +210,5 @@ impl Lease {
             Some(Item::Unreadable { reason, .. }) => Notice::Unreadable(reason.clone()),
             _ => Notice::Observed(sighting.whose()),
         });
-    }
-}
-
-impl Holding {
-    /// A renewal succeeded. The deadline counts from before it was sent (rule 1); the gate opens again after a
-    /// wall-clock jump only if the request was sent after it (rule 7).
-    fn extend(&mut self, write: &SentWrite, deadline: Instant) {
-        self.deadline = self.deadline.max(deadline);
-        self.expiry_announced = false;
-        if self.suspended_since.is_some_and(|since| write.sent_at >= since) {
-            self.suspended_since = None;
-        }
     }
 }

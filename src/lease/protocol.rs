@@ -9,7 +9,7 @@ use super::config::LeaseConfig;
 use super::identity::Identity;
 use super::message::{Notice, Request, RequestKind, Step, Write};
 use super::permit::Permit;
-use super::record::{EPOCH_LIMIT, Item, LeaseRecord};
+use super::record::{Item, LeaseRecord, SEEN_EPOCH_LIMIT};
 use super::role::{InFlight, Role};
 use super::sent::{SentLog, SentWrite};
 use super::sighting::{Free, Judge, Sighting};
@@ -107,10 +107,10 @@ impl Lease {
         self.highest_epoch
     }
 
-    /// An epoch seen elsewhere, such as on an object in a cluster: a claim will lie above it (S3).
+    /// An epoch seen elsewhere, such as on an object in a cluster: a claim, or a holder's next renewal, will lie
+    /// above it (S3).
     pub fn raise_epoch_floor(&mut self, seen: u64) {
-        // Anything near the end of the number range is garbage and would block every later claim.
-        if seen < EPOCH_LIMIT {
+        if seen < SEEN_EPOCH_LIMIT {
             self.highest_epoch = self.highest_epoch.max(seen);
         }
     }
@@ -177,8 +177,8 @@ impl Lease {
                         if holding.expiry_announced { self.next_at } else { self.next_at.min(holding.deadline) };
                     return Step::Wait(next_news);
                 }
-                let (version, epoch, acquired) = (holding.version.clone(), holding.epoch, holding.acquired_unix_ms);
-                let forget = holding.forget_switchover;
+                let (version, epoch) = (holding.version.clone(), holding.next_epoch(self.highest_epoch));
+                let (acquired, forget) = (holding.acquired_unix_ms, holding.forget_switchover);
                 let write = self.author(now, nonce, epoch).renew(&version, forget);
                 self.send_write(now, nonce, epoch, acquired, write, String::new())
             }

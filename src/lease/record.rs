@@ -44,6 +44,10 @@ pub const NOBODY_YET: &str = "nobody-yet";
 /// From here on an epoch is garbage: Unix seconds lie far below, and JSON readers keep all below exact.
 pub const EPOCH_LIMIT: u64 = 1 << 52;
 
+/// From here on an epoch on an object in a cluster is garbage: whoever may annotate an object must not use the numbers
+/// up. The half above is left to those who come after.
+pub const SEEN_EPOCH_LIMIT: u64 = EPOCH_LIMIT / 2;
+
 /// One attribute of an item.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Attribute {

@@ -79,7 +79,11 @@ impl Sighting {
             Some(Item::Native(record)) => {
                 let addressed = record.switchover_to.as_deref();
                 let to_me = addressed.is_some_and(|to| to == judge.owner || to == judge.instance_id);
-                if record.paused && !(to_me && record.is_released()) {
+                let mine_again = record.instance_id == judge.instance_id;
+                // While paused, a lease that somebody was asked to give up goes where it was asked to go, or, if
+                // nobody comes, back.
+                let asked = to_me || addressed.is_some_and(|to| to == "*" || mine_again);
+                if record.paused && !(asked && record.is_released()) {
                     return Free::Never;
                 }
                 if !record.is_released() {
@@ -89,7 +93,6 @@ impl Sighting {
                     return Free::At(self.first_seen);
                 }
                 // Whoever was asked to take over goes first; the others wait as if it were held.
-                let mine_again = record.instance_id == judge.instance_id;
                 match addressed {
                     None => Free::At(self.first_seen),
                     Some("*") if !mine_again => Free::At(self.first_seen),

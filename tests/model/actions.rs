@@ -42,6 +42,8 @@ pub enum Action {
     Corrupt,
     Switchover(usize),
     SetPaused(bool),
+    /// An instance sees a higher epoch in a cluster than any that was written.
+    SeesEpoch(usize),
 }
 
 /// All that can happen next.
@@ -95,9 +97,11 @@ fn must_be_tried_before(state: &State, next: Action, other: Action) -> bool {
         // What is ready in the same tick as others may be the first.
         Action::Continue(_) | Action::Restart(_) => state.prompt_steps == 0,
         // A stop or crash of the sender does not hinder a request that has left.
-        Action::Stop(index) | Action::Crash(index) | Action::Terminate(index) | Action::LoseAnswer(index) => {
-            actor == Some(index)
-        }
+        Action::Stop(index)
+        | Action::Crash(index)
+        | Action::Terminate(index)
+        | Action::LoseAnswer(index)
+        | Action::SeesEpoch(index) => actor == Some(index),
         Action::Drained(index) => actor == Some(index),
         Action::Hold(at) | Action::Duplicate(at) => served == Some(at),
         // The table, and the answer to who may be about to give up.

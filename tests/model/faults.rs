@@ -19,7 +19,7 @@ pub fn possible(state: &State, actions: &mut Vec<Action>) {
         if !node.stopped {
             actions.push(Action::Stop(index));
             actions.extend(node.process.answer.is_some().then_some(Action::LoseAnswer(index)));
-            actions.push(Action::Terminate(index));
+            actions.extend([Action::Terminate(index), Action::SeesEpoch(index)]);
         }
         actions.push(Action::Crash(index));
         actions.extend(state.table.is_some().then_some(Action::Switchover(index)));
@@ -66,6 +66,13 @@ pub fn strike(state: &mut State, fault: Action) -> Option<()> {
             if let Doing::Sleeping(_) = process.doing {
                 process.doing = Doing::Sleeping(clock);
             }
+        }
+        Action::SeesEpoch(index) => {
+            if state.permit(index).is_some() {
+                state.since = Some(Since::Seen);
+            }
+            let seen = state.highest.0.max(FIRST_EPOCH) + 2;
+            state.process(index).lease.raise_epoch_floor(seen);
         }
         Action::Outage => state.outage = true,
         _ => at_the_item(state, fault)?,

@@ -96,6 +96,8 @@ pub enum Since {
     Switchover,
     Deletion,
     Outage,
+    /// The active saw a higher epoch than its own.
+    Seen,
     /// A write left late, of a process that was stopped after the gate's last check.
     Residual,
 }
@@ -229,7 +231,8 @@ impl State {
                 continue;
             }
             self.epoch_broken |= *epoch < highest || (*epoch == highest && author != whose);
-            if highest > 0 && (author != whose || again) {
+            let raised = self.since == Some(Since::Seen) && author == whose;
+            if highest > 0 && (author != whose || again || raised) {
                 self.shown = self.since.take();
             }
             self.highest = (highest.max(*epoch), author);

@@ -35,6 +35,8 @@ pub enum Kind {
     /// Puts an older copy of the item back; not among the usual ones, since it breaks assumption A1.
     Restore,
     RestoreReleased,
+    /// A cluster joins whose objects carry a higher epoch; not among the usual ones, to leave their seeds as they are.
+    ForeignEpoch,
 }
 
 impl Kind {
@@ -77,6 +79,7 @@ impl Kind {
             Self::Blind => "eligibility changed",
             Self::Restore => "older copy restored",
             Self::RestoreReleased => "older released copy restored",
+            Self::ForeignEpoch => "foreign epoch appeared",
         }
     }
 }
@@ -117,6 +120,7 @@ pub fn strike(world: &mut World) {
             let to = world.rng.pick(&[Eligibility::No, Eligibility::Reluctant, Eligibility::Yes]);
             world.local_at(index, world.now, Local::Synced(to));
         }
+        Kind::ForeignEpoch => world.settled.join(&world.record, world.now, &mut world.rng),
         _ => at_the_item(&mut world.table, &mut world.rng, world.plan.nodes, world.now, kind),
     }
 }

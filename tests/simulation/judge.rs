@@ -23,6 +23,13 @@ pub struct Recorded {
     pub synced: bool,
 }
 
+/// An epoch that stands on objects of a cluster without any instance having written it.
+pub struct Foreign {
+    pub epoch: u64,
+    /// Real time from which it can be seen.
+    pub since: u64,
+}
+
 /// A promise that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Violation {
@@ -30,6 +37,8 @@ pub enum Violation {
     Overlap { earlier: Author, later: Author, by_us: u64 },
     /// S3: a write took effect with a lower epoch than one before it.
     EpochWentDown { from: u64, to: u64, at: u64 },
+    /// S3: a write left with an epoch below a foreign one, long after that could be seen.
+    BelowForeign { epoch: u64, foreign: u64, after_us: u64 },
     /// S3: two instances wrote under the same epoch.
     EpochShared { epoch: u64, first: Author, second: Author },
     /// L4: an instance wrote that had never seen the clusters.
@@ -71,12 +80,20 @@ fn overlaps(writes: &mut [&Recorded]) -> Vec<Violation> {
 }
 
 fn epochs(writes: &mut [&Recorded]) -> Vec<Violation> {
+    // Since when each author has written under each epoch: a holder that outruns a foreign epoch may have writes of
+    // its lower one under way.
+    let mut began: BTreeMap<(u64, Author), u64> = BTreeMap::new();
+    for write in writes.iter() {
+        let first = began.entry((write.epoch, write.author)).or_insert(write.sent);
+        *first = write.sent.min(*first);
+    }
     writes.sort_by_key(|write| write.effect);
     let mut found = Vec::new();
     let mut highest = 0;
     let mut authors: BTreeMap<u64, Author> = BTreeMap::new();
     for write in writes {
-        if write.epoch < highest {
+        let left_before = began.get(&(highest, write.author)).is_some_and(|first| write.sent <= *first);
+        if write.epoch < highest && !left_before {
             found.push(Violation::EpochWentDown { from: highest, to: write.epoch, at: write.effect });
         }
         highest = highest.max(write.epoch);
@@ -86,6 +103,18 @@ fn epochs(writes: &mut [&Recorded]) -> Vec<Violation> {
         }
     }
     found
+}
+
+/// S3 for epochs that no instance wrote: `within` microseconds after one can be seen, no write lies below it. One that
+/// is equal cannot be told from an instance's own.
+pub fn outruns(record: &[Recorded], foreign: &[Foreign], within: u64) -> Vec<Violation> {
+    let breaks = |write: &Recorded| {
+        let late = |seen: &&Foreign| write.epoch < seen.epoch && write.sent > seen.since + within;
+        let seen = foreign.iter().filter(|_| !write.residual).find(late)?;
+        let (epoch, foreign, after_us) = (write.epoch, seen.epoch, write.sent - seen.since);
+        Some(Violation::BelowForeign { epoch, foreign, after_us })
+    };
+    record.iter().filter_map(breaks).collect()
 }
 
 /// How many residual writes took effect after another instance had begun to write.

@@ -27,6 +27,8 @@ pub enum Broken {
     Restore,
     /// A restored item that says that nobody holds the lease.
     RestoreReleased,
+    /// Objects with epochs that none of the instances wrote appear in the clusters.
+    ForeignEpochs,
 }
 
 /// Everything that is fixed before the run begins.
@@ -74,6 +76,9 @@ impl Plan {
             // Somebody must give up before there is such a copy.
             faults.extend([Kind::RestoreReleased, Kind::RestoreReleased, Kind::Shutdown]);
         }
+        if broken == Broken::ForeignEpochs {
+            faults.extend([Kind::ForeignEpoch, Kind::ForeignEpoch]);
+        }
         if broken == Broken::ReleaseBeforeDrain {
             faults.push(Kind::Shutdown);
         }
@@ -103,6 +108,12 @@ impl Plan {
     /// The longest that a request or an answer may be held up before it still arrives.
     pub fn latest(&self) -> u64 {
         micros(self.lease()) * 3 / 2
+    }
+
+    /// A foreign epoch is outrun within this time: whoever is stopped does not see it, and its next renewals may take
+    /// all that a permit lasts.
+    pub fn outrun_within(&self) -> u64 {
+        micros(self.lease()) * 4
     }
 
     /// After healing there is exactly one active within this time (L1, L3): the last late request arrives, the

@@ -1,6 +1,7 @@
 //! What can be seen in the clusters at a time.
 
-use super::judge::Recorded;
+use super::judge::{Foreign, Recorded};
+use super::rng::Rng;
 
 /// The highest epoch on any object, without going through all writes each time.
 #[derive(Default)]
@@ -8,6 +9,8 @@ pub struct Settled {
     /// Up to here every write has taken effect, at most with `highest`.
     count: usize,
     highest: u64,
+    /// Epochs that none of the instances wrote.
+    pub foreign: Vec<Foreign>,
 }
 
 impl Settled {
@@ -18,5 +21,11 @@ impl Settled {
         }
         let recent = record[self.count..].iter().filter(|write| write.effect <= now);
         recent.map(|write| write.epoch).fold(self.highest, u64::max)
+    }
+
+    /// A cluster joins in which another mesh wrote before, with a higher epoch.
+    pub fn join(&mut self, record: &[Recorded], now: u64, rng: &mut Rng) {
+        self.highest = self.highest(record, now) + rng.between(1, 5);
+        self.foreign.push(Foreign { epoch: self.highest, since: now });
     }
 }

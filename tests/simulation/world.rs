@@ -66,7 +66,7 @@ pub struct World {
     pub trace: bool,
     queue: BinaryHeap<Reverse<Due>>,
     scheduled: u64,
-    settled: Settled,
+    pub settled: Settled,
 }
 
 impl World {
@@ -110,6 +110,7 @@ impl World {
         let first = self.actives();
         self.run_until(end);
         let mut violations = judge::judge(&self.record);
+        violations.extend(judge::outruns(&self.record, &self.settled.foreign, self.plan.outrun_within()));
         let last = self.actives();
         if first.len() != 1 || first != last {
             let item = self.table.item();

@@ -9,8 +9,8 @@ use flagship::checker::driver::LeaseDriver;
 use flagship::checker::permit::{ModeReader, State, mode};
 use flagship::checker::status::StatusBoard;
 use flagship::checker::{CheckerContext, CheckerError, Drain};
-use flagship::clock::{SharedClock, TokioClock};
-use flagship::instant::WallTime;
+use flagship::clock::{Clock, SharedClock, TokioClock};
+use flagship::instant::{Instant, WallTime};
 use flagship::lease::record::{EPOCH, LEASE_OWNER, VERSION};
 use flagship::lease::{Attribute, Eligibility, Identity, LeaseConfig, Outcome, RawItem, RequestKind, Timings};
 use flagship::store::memory::MemoryStore;
@@ -86,6 +86,8 @@ pub struct Instance {
     pub eligibility: watch::Sender<Eligibility>,
     pub run: JoinHandle<Result<(), CheckerError>>,
     pub board: StatusBoard,
+    /// The highest epoch seen in the clusters.
+    pub floor: Arc<AtomicU64>,
 }
 
 impl Instance {
@@ -93,14 +95,14 @@ impl Instance {
         let (writer, mode) = mode();
         let (eligibility, eligible) = watch::channel(Eligibility::Yes);
         let board = StatusBoard::new("test", clock.clone());
-        let shutdown = CancellationToken::new();
+        let (shutdown, floor) = (CancellationToken::new(), Arc::new(AtomicU64::new(0)));
         let context = CheckerContext {
             mode: writer,
             board: board.clone(),
             clock: clock.clone(),
             shutdown: shutdown.clone(),
             eligibility: eligible,
-            epoch_floor: Arc::new(AtomicU64::new(0)),
+            epoch_floor: floor.clone(),
             drain,
         };
         let me = Identity {
@@ -113,7 +115,7 @@ impl Instance {
         let run = tokio::spawn(
             LeaseDriver::new(config, me, Arc::new(wire.clone())).titled("the-table", "the-lease").run(context),
         );
-        Self { mode, clock: clock.clone(), shutdown, eligibility, run, board }
+        Self { mode, clock: clock.clone(), shutdown, eligibility, run, board, floor }
     }
 
     pub fn epoch(&self) -> Option<u64> {
@@ -133,6 +135,22 @@ pub fn table() -> MemoryStore {
         (EPOCH.to_owned(), Attribute::N("6".to_owned())),
     ])));
     store
+}
+
+/// Virtual time with a wall clock that can be set forward.
+pub struct Jumping {
+    pub clock: SharedClock,
+    pub ahead_ms: AtomicU64,
+}
+
+impl Clock for Jumping {
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn wall(&self) -> WallTime {
+        WallTime::from_unix_ms(self.clock.wall().unix_ms() + self.ahead_ms.load(Ordering::SeqCst))
+    }
 }
 
 pub fn virtual_clock() -> SharedClock {

@@ -51,6 +51,7 @@ pub fn strike(world: &mut World) {
             let to = world.rng.pick(&[Eligibility::No, Eligibility::Reluctant, Eligibility::Yes]);
             world.at(now, Event::Sees(world.nodes[index].author(), to));
         }
+        Kind::ForeignEpoch => world.settled.join(&world.record, now, &mut world.rng),
         _ => at_the_item(&mut world.table, &mut world.rng, world.plan.nodes, now, kind),
     }
 }

@@ -59,7 +59,7 @@ pub struct World {
     pub report: Report,
     pub healed: bool,
     trace: bool,
-    settled: Settled,
+    pub settled: Settled,
     queue: BTreeMap<(u64, u64), Event>,
     scheduled: u64,
 }
@@ -104,6 +104,7 @@ impl World {
         let end = settled_by + micros(self.plan.lease()) * 2;
         self.run_until(end);
         let mut violations = judge::judge(&self.record);
+        violations.extend(judge::outruns(&self.record, &self.settled.foreign, self.plan.outrun_within()));
         let late = self.record.iter().filter(|write| write.sent >= settled_by);
         let authors: BTreeSet<Author> = late.map(|write| write.author).collect();
         if authors.len() != 1 {
