@@ -8,7 +8,7 @@ use flagship::lease::{Eligibility, RawItem};
 
 use super::driver_steps::stop_for;
 use super::node::{Link, Local};
-use super::plan::micros;
+use super::plan::{Plan, micros};
 use super::rng::Rng;
 use super::table::Table;
 use super::world::{Event, World, released};
@@ -84,21 +84,41 @@ impl Kind {
     }
 }
 
+/// What the seed has in store.
+pub struct Draw {
+    /// Microseconds until the next draw.
+    pub next_in: u64,
+    /// What goes wrong now, and for which instance.
+    pub fault: Option<(Kind, usize)>,
+}
+
+impl Draw {
+    pub fn new(plan: &Plan, rng: &mut Rng) -> Self {
+        let next_in = rng.between(plan.fault_gap / 10, plan.fault_gap * 2);
+        if plan.faults.is_empty() {
+            return Self { next_in, fault: None };
+        }
+        let kind = rng.pick(&plan.faults.clone());
+        let index = usize::try_from(rng.between(0, plan.nodes as u64 - 1)).unwrap();
+        Self { next_in, fault: Some((kind, index)) }
+    }
+}
+
+/// For how long a process is stopped: hardly, for about a lease, or for anything up to two.
+pub fn stop_span(rng: &mut Rng, lease: u64) -> u64 {
+    let any = rng.between(lease / 100, lease * 2);
+    rng.pick(&[lease / 20, lease / 2, lease, any])
+}
+
 /// The next fault, and when the one after it comes.
 pub fn strike(world: &mut World) {
     if world.healed {
         return;
     }
-    let gap = world.plan.fault_gap;
-    let next = world.rng.between(gap / 10, gap * 2);
-    world.after(next, Event::Fault);
+    let Draw { next_in, fault } = Draw::new(&world.plan, &mut world.rng);
+    world.after(next_in, Event::Fault);
     world.table.back_up();
-    if world.plan.faults.is_empty() {
-        return;
-    }
-    let kind = world.rng.pick(&world.plan.faults.clone());
-    let last = world.nodes.len() as u64 - 1;
-    let index = usize::try_from(world.rng.between(0, last)).unwrap();
+    let Some((kind, index)) = fault else { return };
     world.report.count(kind.name());
     world.tell(|| format!("FAULT {kind:?}, node {index}"));
     match kind {
@@ -127,8 +147,7 @@ pub fn strike(world: &mut World) {
 
 fn at_a_process(world: &mut World, kind: Kind, index: usize) {
     let lease = micros(world.plan.lease());
-    let any = world.rng.between(lease / 100, lease * 2);
-    let span = world.rng.pick(&[lease / 20, lease / 2, lease, any]);
+    let span = stop_span(&mut world.rng, lease);
     match kind {
         Kind::Network => world.nodes[index].link = other_link(&mut world.rng, lease),
         Kind::Stop => stop_for(world, index, span),

@@ -11,6 +11,8 @@ pub mod clock;
 pub mod cluster;
 #[path = "whole/instance.rs"]
 pub mod instance;
+#[path = "whole/network.rs"]
+pub mod network;
 #[path = "whole/store.rs"]
 pub mod store;
 #[path = "whole/strikes.rs"]

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use flagship::lease::Eligibility;
 
-use super::super::faults::{Kind, at_the_item, heal_the_item, other_link};
+use super::super::faults::{Draw, Kind, at_the_item, heal_the_item, other_link, stop_span};
 use super::super::node::Link;
 use super::super::plan::micros;
 use super::instance::Incoming;
@@ -15,15 +15,9 @@ pub fn strike(world: &mut World) {
     if world.healed {
         return;
     }
-    let gap = world.plan.fault_gap;
-    let next = world.now + world.rng.between(gap / 10, gap * 2);
-    world.at(next, Event::Fault);
-    if world.plan.faults.is_empty() {
-        return;
-    }
-    let kind = world.rng.pick(&world.plan.faults.clone());
-    let last = world.nodes.len() as u64 - 1;
-    let index = usize::try_from(world.rng.between(0, last)).unwrap();
+    let Draw { next_in, fault } = Draw::new(&world.plan, &mut world.rng);
+    world.at(world.now + next_in, Event::Fault);
+    let Some((kind, index)) = fault else { return };
     world.report.count(kind.name());
     world.tell(|| format!("FAULT {kind:?}, node {index}"));
     let now = world.now;
@@ -59,8 +53,7 @@ pub fn strike(world: &mut World) {
 /// At once, or armed for the point at which it does the most harm.
 fn stop(world: &mut World, kind: Kind, index: usize) {
     let lease = micros(world.plan.lease());
-    let any = world.rng.between(lease / 100, lease * 2);
-    let span = world.rng.pick(&[lease / 20, lease / 2, lease, any]);
+    let span = stop_span(&mut world.rng, lease);
     let (look, at_the_gate) = (world.rng.between(1, 6), world.rng.chance(60));
     let Some(process) = &world.nodes[index].process else { return };
     let stops = &process.machine.stops;
