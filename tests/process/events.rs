@@ -109,12 +109,13 @@ fn policy(world: &World, identity: &str, weight: u32) -> Value {
     })
 }
 
-/// The Events of the workloads' namespaces.
+/// The Events of the workloads' namespaces, but those that an API server itself makes, such as about its addresses.
 async fn events(world: &World) -> Vec<Value> {
     let mut found = Vec::new();
     for cluster in &world.clusters {
         found.extend(cluster.list(&collection("Event", &world.apps)).await);
     }
+    found.retain(|event| event["metadata"]["managedFields"][0]["manager"] != "kube-apiserver");
     found
 }
 
