@@ -150,10 +150,8 @@ fn the_gate_that_a_renewal_opens_again_is_told_however_it_was_closed() {
     // The wall clock jumped.
     let (mut table, mut a) = held_by("a");
     let jumped = |millis: u64| Now { wall: WallTime::from_unix_ms(at(millis).wall.unix_ms() + 60_000), ..at(millis) };
-    let renewal = {
-        a.news();
-        a.request(jumped(2000))
-    };
+    a.news();
+    let renewal = a.request(jumped(2000));
     assert!(a.news()[0].starts_with("the wall clock jumped"));
     let outcome = apply(&mut table, "flagship", &renewal.kind);
     a.lease.on_outcome(renewal.id, jumped(2010), outcome);

@@ -93,7 +93,7 @@ pub enum Notice {
     },
     /// A renewal succeeded after the gate was closed, with nobody in between.
     Resumed {
-        /// Of the holder, which is the same.
+        /// Under this epoch.
         epoch: u64,
     },
     /// A renewal took a higher epoch, since one above ours was seen on an object in a cluster (S3).

@@ -110,11 +110,11 @@ fn epochs(writes: &mut [&Recorded]) -> Vec<Violation> {
 pub fn outruns(record: &[Recorded], foreign: &[Foreign], within: u64) -> Vec<Violation> {
     let breaks = |write: &Recorded| {
         let late = |seen: &&Foreign| write.epoch < seen.epoch && write.sent > seen.since + within;
-        let seen = foreign.iter().filter(|_| !write.residual).find(late)?;
+        let seen = foreign.iter().find(late)?;
         let (epoch, foreign, after_us) = (write.epoch, seen.epoch, write.sent - seen.since);
         Some(Violation::BelowForeign { epoch, foreign, after_us })
     };
-    record.iter().filter_map(breaks).collect()
+    record.iter().filter(|write| !write.residual).filter_map(breaks).collect()
 }
 
 /// How many residual writes took effect after another instance had begun to write.
